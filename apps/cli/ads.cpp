@@ -49,6 +49,8 @@ std::vector<uint64_t> parse_seeds(const std::string& list, const char* option) {
     if (last < first || last - first >= kMostSeeds || seeds.size() + (last - first) >= kMostSeeds)
       fail(Status::invalid_argument, "%s is '%s', expected up to %zu rising numbers", option, list.c_str(), kMostSeeds);
     for (uint64_t s = first;; ++s) {
+      if (std::find(seeds.begin(), seeds.end(), s) != seeds.end())
+        fail(Status::invalid_argument, "%s is '%s', which has %ju twice", option, list.c_str(), uintmax_t(s));
       seeds.push_back(s);
       if (s == last) break;
     }
@@ -86,6 +88,7 @@ void add_ads(CLI::App& app) {
   const Verb ads(app, "ads",
                  "Advertisements: texts written and checked, pacing, choice and auctions simulated, logs evaluated");
   ads.require_verb();
+  ads.refuse_empty_texts();
   add_ads_plan(ads);
   add_ads_lint(ads);
   add_ads_simulate(ads);

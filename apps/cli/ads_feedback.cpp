@@ -285,7 +285,8 @@ void add_ads_feedback(const Verb& ads) {
   const auto f = std::make_shared<FeedbackFlags>();
   const Verb verb(ads, "feedback", "Pairs to train a writer on, and whether a new writer earns more than the old one");
   verb.option("STORE", f->store, "the database of `puna ads events`").required();
-  verb.option("--texts", f->texts, "lines of {\"variant\", \"text\", \"prompt\", \"writer\"}");
+  verb.option("--texts", f->texts, "lines of {\"variant\", \"text\", \"prompt\", \"writer\"}")
+      .read_when([f] { return !f->pairs.empty() || !f->writers.empty(); }, "with --pairs or --writers");
   verb.output("--pairs", f->pairs, "writes lines of {\"prompt\", \"chosen\", \"rejected\"}, for puna dpo");
   verb.option("--writers", f->writers, "compares two: the old one and the new one");
   verb.option("--window", f->window, "how long a result counts, in the unit of the times (default 86400)").at_least(0);
@@ -293,9 +294,13 @@ void add_ads_feedback(const Verb& ads) {
   verb.option("--click", f->click, "worth of one (default 1)").within(0, 1e9);
   verb.option("--lead", f->lead, "worth of one (default 10)").within(0, 1e9);
   verb.option("--sale", f->sale, "worth of one (default 50)").within(0, 1e9);
-  verb.option("--confidence", f->confidence, "that a pair is the right way round (default .95)").within(0.51, 0.999999);
+  const auto makes_pairs = [f] { return !f->pairs.empty(); };
+  verb.option("--confidence", f->confidence, "that a pair is the right way round (default .95)")
+      .within(0.51, 0.999999)
+      .read_when(makes_pairs, "with --pairs");
   verb.option("--least-shown", f->least_shown, "impressions of each text of a pair, in its cell (default 100)")
-      .at_least(1);
+      .at_least(1)
+      .read_when(makes_pairs, "with --pairs");
   verb.flag("--json", f->json, "one line of JSON");
   verb.run([f] { run_feedback(*f); });
 }

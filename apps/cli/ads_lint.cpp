@@ -147,18 +147,23 @@ void add_ads_lint(const Verb& ads) {
   const auto f = std::make_shared<LintFlags>();
   const Verb verb(ads, "lint",
                   "What a platform will object to in texts, with the place and the reason; exit code 1: errors");
-  verb.option("TEXT", f->texts, "one text or more");
+  const auto lints = [f] { return f->labelled.empty() && !f->list; };
+  constexpr const char* kLinting = "without --labelled and --list";
+  verb.option("TEXT", f->texts, "one text or more").read_when(lints, kLinting);
   verb.option("--placement", f->placement,
-              "google.search, google.pmax, meta.feed, meta.reels, meta.stories: its rules alone");
-  verb.option("--field", f->field, "headline, description, ...: with its limit");
-  verb.option("--brief", f->brief, "a brief: claims that its facts do not make, its banned terms and competitors");
-  verb.option("--language", f->language, "of the texts (default: the brief's, or en)");
+              "google.search, google.pmax, meta.feed, meta.reels, meta.stories: its rules alone")
+      .read_when(lints, kLinting);
+  verb.option("--field", f->field, "headline, description, ...: with its limit").read_when(lints, kLinting);
+  verb.option("--brief", f->brief, "a brief: claims that its facts do not make, its banned terms and competitors")
+      .read_when(lints, kLinting);
+  verb.option("--language", f->language, "of the texts (default: the brief's, or en)").read_when(lints, kLinting);
   verb.option("--rules", f->rules, "other rules: a file as src/ads/creative/rules.inc has them");
   verb.option("--placements", f->placements, "other placements, likewise");
   verb.option("--labelled", f->labelled,
-              "a table of texts and what is to be found in them: precision and recall per rule");
+              "a table of texts and what is to be found in them: precision and recall per rule")
+      .read_when([f] { return !f->list; }, "without --list");
   verb.flag("--list", f->list, "the rules");
-  verb.flag("--json", f->json, "one line of JSON");
+  verb.flag("--json", f->json, "one line of JSON").read_when([f] { return !f->list; }, "without --list");
   verb.run([f] { run_lint(*f); });
 }
 

@@ -169,15 +169,20 @@ void add_ads_plan(const Verb& ads) {
   verb.option("--model", f->model,
               "a GGUF file or a Hugging Face folder (default: SmolLM2 in $PUNA_MODELS or ~/.cache/puna/models)");
   verb.option("--adapter", f->adapter, "the brand's voice: a LoRA adapter, a folder as PEFT's or a GGUF file");
-  verb.option("--temperature", f->temperature, "of the model's choice (default 0.9)").within(0, 10);
+  const auto is_new = [f] { return f->replay.empty(); };
+  verb.option("--temperature", f->temperature, "of the model's choice (default 0.9)")
+      .within(0, 10)
+      .read_when(is_new, "without --replay: a plan brings its own");
   verb.option("--top-p", f->top_p, "keeps the likeliest tokens that have this probability together (default 0.95)")
-      .within(0.001, 1);
+      .within(0.001, 1)
+      .read_when(is_new, "without --replay: a plan brings its own");
   verb.option("--parallel", f->parallel, "texts that are written at once (default 16); the texts are the same")
       .within(1, 256);
   verb.option("--rules", f->rules, "other rules of lint");
   verb.option("--placements", f->placements, "other placements");
-  verb.flag("--exact", f->exact, "float32 activations, keys and values, dequantised weights");
-  verb.flag("--json", f->json, "print the plan");
+  verb.flag("--exact", f->exact, "float32 activations, keys and values, dequantised weights")
+      .read_when(is_new, "without --replay: a plan brings its own");
+  verb.flag("--json", f->json, "print the plan").read_when(is_new, "without --replay");
   f->machine.add_machine(verb);
   verb.run([f] { run_plan(*f); });
 }

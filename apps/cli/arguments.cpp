@@ -146,6 +146,19 @@ std::vector<std::string> with_config(CLI::App& app, std::vector<std::string> arg
   return args;
 }
 
+void require_read(const CLI::Option& option, bool is_read, const std::string& where) {
+  if (option.count() == 0 || is_read) return;
+  throw CLI::ParseError(option.get_name() + " is not read here, only " + where, kUsageError);
+}
+
+void require_all_read(const CLI::App& verb, const VerbRules& rules) {
+  for (const CLI::Option* o : verb.get_options())
+    for (const std::string& value : o->results())
+      if (!rules.empty_texts && value.empty() && !is_flag(*o) && o->get_type_name().starts_with("TEXT"))
+        throw CLI::ParseError(o->get_name() + " is given, but empty: expected a text, or no such option", kUsageError);
+  for (const ReadRule& rule : rules.reads) require_read(*rule.option, rule.is_read(), rule.where);
+}
+
 void require_outputs_apart(const CLI::App& verb, const std::vector<Output>& outputs) {
   namespace fs = std::filesystem;
   std::error_code no_file;

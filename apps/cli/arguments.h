@@ -1,6 +1,7 @@
 // arguments.h -- which verb and which option a word of the command line names, and the options of a --config file as
 // words of it.
 #pragma once
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,21 @@ struct Output {
   const CLI::Option* option;
   std::vector<std::string> endings;
 };
+// An option that is read in one way of using the verb alone, and the words that say which: "with --pairs".
+struct ReadRule {
+  const CLI::Option* option;
+  std::function<bool()> is_read;
+  std::string where;
+};
+// What holds for a verb's options together, once all of them are known.
+struct VerbRules {
+  std::vector<Output> outputs;
+  std::vector<ReadRule> reads;
+  bool empty_texts = true;  // whether a text may be given empty
+};
+// A usage error naming an option that is given and would not be read, or that is given empty and may not be.
+void require_read(const CLI::Option& option, bool is_read, const std::string& where);
+void require_all_read(const CLI::App& verb, const VerbRules& rules);
 // Error{invalid_argument} when a file that is there and would be written is one that another option of the verb names:
 // it would be replaced by what was made of it.
 void require_outputs_apart(const CLI::App& verb, const std::vector<Output>& outputs);

@@ -64,6 +64,12 @@ Before read_before(const std::string& path, int64_t lines) {
     before.answers[number] = line;
     before.bytes = end + 1;
   }
+  // A kill may have cut short the last line of ours. What begins otherwise is somebody else's, and is not cut.
+  constexpr std::string_view kBegin = "{\"line\":";
+  const std::string_view rest = std::string_view(text).substr(before.bytes);
+  if (!rest.starts_with(kBegin) && !kBegin.starts_with(rest))
+    fail(Status::invalid_argument, "%s: line %zu is not an answer of this batch; --overwrite begins anew", path.c_str(),
+         before.answers.size() + 1);
   return before;
 }
 

@@ -50,6 +50,11 @@ const Option& Option::needs(const Option& other) const {
   option_->needs(other.option_);
   return *this;
 }
+const Option& Option::read_when(std::function<bool()> is_read, const char* where) const {
+  rules_->reads.push_back({option_, std::move(is_read), where});
+  return *this;
+}
+void Option::require_read(bool is_read, const char* where) const { cli::require_read(*option_, is_read, where); }
 bool Option::given() const { return option_->count() != 0; }
 
 namespace {
@@ -64,34 +69,37 @@ std::function<std::string(const std::string&)> fits_64_bits(bool is_unsigned) {
 }  // namespace
 
 Verb::Verb(CLI::App& app, const char* name, const char* help)
-    : app_(app.add_subcommand(name, help)), outputs_(std::make_shared<std::vector<Output>>()) {}
-Verb::Verb(const Verb& group, const char* name, const char* help) : Verb(*group.app_, name, help) {}
+    : app_(app.add_subcommand(name, help)), rules_(std::make_shared<VerbRules>()) {}
+Verb::Verb(const Verb& group, const char* name, const char* help) : Verb(*group.app_, name, help) {
+  rules_->empty_texts = group.rules_->empty_texts;
+}
 void Verb::require_verb() const { app_->require_subcommand(1); }
+void Verb::refuse_empty_texts() const { rules_->empty_texts = false; }
 Option Verb::option(const char* name, std::string& value, const char* help) const {
-  return Option(app_->add_option(name, value, help));
+  return Option(app_->add_option(name, value, help), rules_.get());
 }
 Option Verb::option(const char* name, std::vector<std::string>& values, const char* help) const {
-  return Option(app_->add_option(name, values, help));
+  return Option(app_->add_option(name, values, help), rules_.get());
 }
 Option Verb::option(const char* name, int& value, const char* help) const {
-  return Option(app_->add_option(name, value, help));
+  return Option(app_->add_option(name, value, help), rules_.get());
 }
 Option Verb::option(const char* name, int64_t& value, const char* help) const {
-  return Option(app_->add_option(name, value, help)->check(fits_64_bits(false)));
+  return Option(app_->add_option(name, value, help)->check(fits_64_bits(false)), rules_.get());
 }
 Option Verb::option(const char* name, uint64_t& value, const char* help) const {
-  return Option(app_->add_option(name, value, help)->check(fits_64_bits(true)));
+  return Option(app_->add_option(name, value, help)->check(fits_64_bits(true)), rules_.get());
 }
 Option Verb::option(const char* name, float& value, const char* help) const {
-  return Option(app_->add_option(name, value, help));
+  return Option(app_->add_option(name, value, help), rules_.get());
 }
 Option Verb::output(const char* name, std::string& value, const char* help, std::vector<std::string> endings) const {
   CLI::Option* const option = app_->add_option(name, value, help);
-  outputs_->push_back({option, std::move(endings)});
-  return Option(option);
+  rules_->outputs.push_back({option, std::move(endings)});
+  return Option(option, rules_.get());
 }
 Option Verb::flag(const char* name, bool& value, const char* help) const {
-  return Option(app_->add_flag(name, value, help));
+  return Option(app_->add_flag(name, value, help), rules_.get());
 }
 void Verb::config(const char* help, const char* usual) const {
   const auto unused = std::make_shared<std::string>();  // its options stand in the command line when it is parsed
@@ -100,8 +108,9 @@ void Verb::config(const char* help, const char* usual) const {
   if (*usual) o->default_str(usual);
 }
 void Verb::run(std::function<void()> action) const {
-  app_->callback([app = app_, outputs = outputs_, action = std::move(action)] {
-    require_outputs_apart(*app, *outputs);
+  app_->callback([app = app_, rules = rules_, action = std::move(action)] {
+    require_all_read(*app, *rules);
+    require_outputs_apart(*app, rules->outputs);
     action();
   });
 }

@@ -15,20 +15,26 @@ class Option;
 
 namespace puna::cli {
 
-struct Output;  // arguments.h
+struct VerbRules;  // arguments.h
 
 class Option {
  public:
-  explicit Option(CLI::Option* option) : option_(option) {}
+  Option(CLI::Option* option, VerbRules* rules) : option_(option), rules_(rules) {}
   const Option& required() const;
   const Option& at_least(int64_t low) const;            // numbers: anything below is a usage error
   const Option& within(double low, double high) const;  // numbers: anything else, NaN as well, is one
   const Option& excludes(const Option& other) const;
   const Option& needs(const Option& other) const;
+  // The option means something in one way of using the verb alone: `is_read` says, when all options are known, whether
+  // it is that way. Elsewhere it is a usage error: "--beta is not read here, only " + `where` ("with --pairs").
+  const Option& read_when(std::function<bool()> is_read, const char* where) const;
+  // The same error, of what only the files tell: for an action, before it writes anything.
+  void require_read(bool is_read, const char* where) const;
   bool given() const;
 
  private:
   CLI::Option* option_;
+  VerbRules* rules_;  // of the verb, as long as it is put together
 };
 
 class Verb {
@@ -36,6 +42,8 @@ class Verb {
   Verb(CLI::App& app, const char* name, const char* help);
   Verb(const Verb& group, const char* name, const char* help);  // a verb behind a verb: puna rec train
   void require_verb() const;
+  // Of this verb and those made behind it from now on: a text that is given empty (--items "") is a usage error.
+  void refuse_empty_texts() const;
   // "NAME" is positional, "-x,--long" is not. A value that does not parse is a usage error.
   Option option(const char* name, std::string& value, const char* help) const;
   Option option(const char* name, std::vector<std::string>& values, const char* help) const;  // one or more
@@ -54,7 +62,7 @@ class Verb {
 
  private:
   CLI::App* app_;
-  std::shared_ptr<std::vector<Output>> outputs_;
+  std::shared_ptr<VerbRules> rules_;
 };
 
 [[noreturn]] void usage_error_missing(const char* what);

@@ -60,6 +60,7 @@ void add_eval_compare(const Verb& eval_group) {
 void add_eval(CLI::App& app) {
   const Verb eval_group(app, "eval", "Score models, and compare what they answered");
   eval_group.require_verb();
+  eval_group.refuse_empty_texts();
   add_eval_run(eval_group);
   add_eval_quant(eval_group);
   add_eval_needle(eval_group);

@@ -128,7 +128,9 @@ void add_eval_needle(const Verb& eval_group) {
   verb.option("--kind", f->kind,
               "single (default); multi-key: others beside it; multi-value: several numbers of one key; multi-query: "
               "several keys");
-  verb.option("--needles", f->options.needles, "of the multi kinds (default 4)").within(1, 64);
+  verb.option("--needles", f->options.needles, "of the multi kinds (default 4)")
+      .within(1, 64)
+      .read_when([f] { return f->kind != "single"; }, "with --kind multi-key, multi-value or multi-query");
   verb.option("--seed", f->options.seed, "of keys, numbers and places (default 1234)");
   f->session.add(verb);
   verb.flag("--json", f->json, "print JSON instead of a grid");

@@ -145,9 +145,13 @@ void add_eval_quant(const Verb& eval_group) {
   verb.option("--file", f->file, "a text that both read; - is standard input").required();
   verb.option("--ctx", f->ctx, "tokens a chunk (default 512); the second half of each counts").at_least(4);
   verb.option("--max-tokens", f->max_tokens, "use only the first tokens of the text; 0 = all").at_least(0);
-  verb.option("--task", f->task, "scored on both, and compared item by item (default arc_easy)");
+  const auto runs_task = [f] { return !f->data.empty(); };
+  verb.option("--task", f->task, "scored on both, and compared item by item (default arc_easy)")
+      .read_when(runs_task, "with --data");
   verb.option("--data", f->data, "the task's items: a file, or a folder; without it no task is run");
-  verb.option("--limit", f->limit, "the task's first so many items (default 0 = all)").at_least(0);
+  verb.option("--limit", f->limit, "the task's first so many items (default 0 = all)")
+      .at_least(0)
+      .read_when(runs_task, "with --data");
   verb.flag("--json", f->json, "print JSON instead of text");
   verb.run([f] { run_quant(*f); });
 }

@@ -1,7 +1,10 @@
 // puna eval run: a task on a model. Every answer is written down as it comes, so that a run which is stopped or killed
 // goes on where it was.
 #include <charconv>
+#include <cmath>
+#include <optional>
 
+#include "base/format.h"
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/os.h"
@@ -30,7 +33,27 @@ struct RunFlags {
   std::string task, data, out, items;
   int64_t shots = -1, rows = 128, ctx = 0;
   bool resume = false, unshared = false, json = false;
+  std::optional<Option> parallel_option;
 };
+
+// How the files of a run begin.
+constexpr auto is_scores = [](std::string_view begin) {
+  return begin.starts_with("{\"task\":") && begin.find("\"output_type\":") != begin.npos;
+};
+constexpr auto is_samples = [](std::string_view begin) {  // lm-evaluation-harness writes a space behind the colon
+  constexpr std::string_view kFirst = "{\"doc_id\":";
+  return begin.starts_with(kFirst) && begin.size() > kFirst.size() && begin[kFirst.size()] >= '0' &&
+         begin[kFirst.size()] <= '9';
+};
+constexpr auto is_page = [](std::string_view begin) { return begin.find(eval::kPageMark) != begin.npos; };
+
+// Before the run: what would be refused at its end costs hours.
+void require_own_names(const std::string& stem) {
+  constexpr const char* kInstead = "give another --out";
+  require_ours(stem + ".json", is_scores, kInstead);
+  require_ours(stem + ".jsonl", is_samples, kInstead);
+  require_ours(stem + ".html", is_page, kInstead);
+}
 
 // The answers as they come: a line that says of what, then a line an answer.
 class Journal {
@@ -39,6 +62,9 @@ class Journal {
   Journal(const std::string& path, const std::string& about, bool resume, eval::Evaluation& run) : path_(path) {
     const std::string header = "{\"about\":" + puna::quoted(about) + "}\n";
     uint64_t keep = 0;
+    require_ours(
+        path, [&](std::string_view begin) { return is_journal(begin) || std::string_view(header).starts_with(begin); },
+        "give another --out");
     if (os::is_file(path)) {
       std::string text = os::read_file(path, kLargestJournal);
       text.resize(text.rfind('\n') + 1);  // a line that a kill cut short is no answer
@@ -64,8 +90,14 @@ class Journal {
     ended_ = true;
   }
   int64_t restored() const { return restored_; }
+  double seconds() const { return seconds_; }  // that the runs before took together
 
  private:
+  static bool is_journal(std::string_view begin) {
+    return begin.starts_with("{\"about\":\"") && begin.find(", requests ") != begin.npos &&
+           (begin.find('\n') != begin.npos || begin.size() == kLongestHeader);
+  }
+  static constexpr size_t kLongestHeader = 4096;
   static constexpr std::string_view kEnd = "{\"end\":true}\n";
 
   uint64_t take_up(const std::string& text, const std::string& header, eval::Evaluation& run) {
@@ -81,15 +113,23 @@ class Journal {
       }
       try {
         restored_ += run.restore(object);
+        seconds_ = std::max(seconds_, seconds_in(object));
       } catch (const Error& e) {
         place.refuse("%s", e.what());
       }
     });
     return text.size();
   }
+  static double seconds_in(std::string_view answer) {
+    const std::string_view number = io::member(answer, "seconds", Watch());
+    double seconds = 0;
+    const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), seconds);
+    return error == std::errc() && std::isfinite(seconds) ? seconds : 0;
+  }
   std::string path_;
   std::unique_ptr<os::AppendedFile> file_;
   int64_t restored_ = 0;
+  double seconds_ = 0;
   bool ended_ = false;
 };
 
@@ -139,6 +179,10 @@ void run_eval(RunFlags& f) {
     if (o.num_fewshot.value_or(t.num_fewshot) > 0) shots = load_split(t, t.shots_split(), f.data, watch);
     return t;
   });
+  if (task.output != eval::OutputType::generate_until && f.parallel_option->given())
+    fprintf(stderr, "puna: note: --parallel is not read: '%s' generates no texts\n", printable(task.name).c_str());
+  const std::string stem = f.out.empty() ? task.name + "." + name_without_folder(f.model.path) : f.out;
+  require_own_names(stem);
   const ModelPtr model = f.model.open();
   o.session = f.session.read();
   o.session.prefill_chunk = f.rows;
@@ -150,7 +194,6 @@ void run_eval(RunFlags& f) {
     return std::make_unique<eval::Evaluation>(model, std::move(task), std::move(items), std::move(shots), o, watch);
   });
   facts.model = name_without_folder(f.model.path) + (f.model.adapter.empty() ? "" : " + " + f.model.adapter);
-  const std::string stem = f.out.empty() ? name + "." + name_without_folder(f.model.path) : f.out;
   const std::string about = name + " on " + facts.model + ", model " + hex_of(fingerprint(model->llama())) +
                             ", requests " + hex_of(run->fingerprint());
   Journal journal(stem + ".answers", about, f.resume, *run);
@@ -161,7 +204,9 @@ void run_eval(RunFlags& f) {
     const Interrupt interrupt;
     ProgressBar bar(name);
     const auto on_answer = [&](const std::string& answer) {
-      journal.write(answer + "\n");
+      // With the seconds of all runs so far: a run that is killed has no later moment to write them.
+      journal.write(answer.substr(0, answer.size() - 1) +
+                    format(",\"seconds\":%.3f}\n", journal.seconds() + seconds_now() - start));
       bar.update(uint64_t(run->answered()), uint64_t(run->requests()), "", uint64_t(facts.restored));
       return !interrupt.requested();
     };
@@ -174,7 +219,8 @@ void run_eval(RunFlags& f) {
            run->answered(), run->requests(), stem.c_str());
     }
   }
-  facts.seconds = seconds_now() - start;
+  const double seconds = seconds_now() - start;
+  facts.seconds = journal.seconds() + seconds;
   facts.load_seconds = model->load_seconds();
   facts.peak_bytes = peak_rss_bytes();
   facts.model_bytes = os::is_file(f.model.path) ? os::file_stamp(f.model.path).bytes : 0;
@@ -187,7 +233,7 @@ void run_eval(RunFlags& f) {
   write_text(stem + ".json", json);
   journal.end();
   print(f.json ? json : run->text(result, facts));
-  fprintf(stderr, "puna: %jd requests in %s", run->requests() - facts.restored, short_time(facts.seconds).c_str());
+  fprintf(stderr, "puna: %jd requests in %s", run->requests() - facts.restored, short_time(seconds).c_str());
   if (facts.restored > 0) fprintf(stderr, ", %jd were there", intmax_t(facts.restored));
   if (work.rows > 0)
     fprintf(stderr, "; %jd of %jd tokens computed in %jd passes", intmax_t(work.rows), intmax_t(work.tokens),
@@ -216,12 +262,16 @@ void add_eval_run(const Verb& eval_group) {
   verb.option("--items", f->items, "these items alone, by their place in the file: 0,5,17-20").excludes(limit);
   verb.option("--shots", f->shots, "examples before each item (default: the task's)").within(0, 1000);
   verb.flag("--chat", f->options.chat, "ask by the model's chat template");
-  verb.flag("--multiturn", f->options.multiturn, "with --chat: examples are turns of their own");
-  verb.option("--system", f->options.system, "with --chat: a system message");
-  verb.option("--date", f->options.date, "what templates are told, YYYY-MM-DD (default: today)");
+  const auto chats = [f] { return f->options.chat; };
+  verb.flag("--multiturn", f->options.multiturn, "with --chat: examples are turns of their own")
+      .read_when(chats, "with --chat");
+  verb.option("--system", f->options.system, "with --chat: a system message").read_when(chats, "with --chat");
+  verb.option("--date", f->options.date, "with --chat: what templates are told, YYYY-MM-DD (default: today)")
+      .read_when(chats, "with --chat");
   verb.option("--seed", f->options.seed, "of the draw of examples, and of sampled answers (default 1234)");
   verb.option("--cluster", f->options.cluster, "a field of the items: those with one value count as one draw");
-  verb.option("--parallel", f->options.parallel, "texts generated at once (default 8)").within(1, 1024);
+  f->parallel_option =
+      verb.option("--parallel", f->options.parallel, "texts generated at once (default 8)").within(1, 1024);
   verb.option("--ctx", f->ctx, "positions at most (default: the model's)").at_least(0);
   verb.option("--rows", f->rows, "rows a pass (default 128; same bits)").within(1, 1 << 16);
   verb.flag("--unshared", f->unshared, "compute every request whole, to see what sharing saves (same bits)");

@@ -44,7 +44,9 @@ std::shared_ptr<Adapter> starting_adapter(const FinetuneFlags& f, const Model& m
 template <class Learn>
 void tune(const FinetuneFlags& f, Learn&& learn) {
   MpiPeers mpi;
-  if (mpi.first()) require_own_folder(f.training.out, f.training.resume, f.training.overwrite);
+  if (mpi.first())
+    require_own_folder(f.training.out, {"adapter/adapter_model.safetensors", "loss.svg"}, f.training.resume,
+                       f.training.overwrite);
   const ModelPtr model = f.model.open(/*trains=*/true);
   const std::shared_ptr<Adapter> adapter = starting_adapter(f, *model);
   train::Parameters parameters(model->context_ptr());

@@ -22,6 +22,13 @@ namespace puna::cli {
 namespace improving {
 namespace {
 
+void add_to(Hash& hash, const train::Preference& p) {
+  for (const train::Sequence* s : {&p.chosen, &p.rejected}) {
+    hash.add(s->tokens.data(), s->tokens.size() * sizeof(int32_t));
+    hash.add(s->counted.data(), s->counted.size() * sizeof(s->counted[0]));
+  }
+}
+
 // A row's pair, and its words for the search for duplicates.
 struct Pair {
   train::Preference tokens;
@@ -109,6 +116,13 @@ void improve_by_pairs(const ImproveFlags& f) {
     fail(Status::invalid_argument, "%s has %zu pairs that may be learned, fewer than the budget of %jd",
          f.pairs.c_str(), usable.size(), intmax_t(budget));
   os::make_folder(f.out);
+  require_own_reports(f);
+  const auto folder_of = [&](uint64_t seed) { return f.out + "/pairs-seed" + std::to_string(seed); };
+  for (const uint64_t seed : seeds)
+    if (os::is_directory(folder_of(seed)) && !f.resume && !f.overwrite)
+      fail(Status::invalid_argument,
+           "%s has a model that was learned: --resume goes on behind it, --overwrite begins anew",
+           folder_of(seed).c_str());
   Interrupt interrupt;
   const auto stop = [&] { return interrupt.requested(); };
   std::vector<train::Preference> held_out;
@@ -124,10 +138,31 @@ void improve_by_pairs(const ImproveFlags& f) {
       "duplicates, %jd nearly the same as a held-out pair, %jd with 13 words in a row of one.\n\n",
       intmax_t(budget), f.model.path.c_str(), double(f.learn.beta), held_out.size(), intmax_t(checked.duplicates),
       intmax_t(checked.near_tests), intmax_t(checked.in_tests)));
-  double before = 0, error = 0;
-  if (!f.text.empty()) before = perplexity_of(f, model, nullptr, interrupt, error);
+  Hash made_from = hash_of_learning(f);
+  made_from.add_value(budget);
+  for (const int64_t i : usable) add_to(made_from, pairs[size_t(i)].tokens);
+  for (const train::Preference& p : held_out) add_to(made_from, p);
+  made_from.add(f.text.empty() ? "" : read_input(f.text));
+  std::optional<double> before;
+  double error = 0;
+  std::string before_line;
+  const auto say_before = [&](const std::string& line) {
+    if (before_line.empty()) say(line);
+    before_line = line;
+  };
   std::vector<train::PairLogProbs> reference;
   for (const uint64_t seed : seeds) {
+    Hash of_seed = made_from;
+    of_seed.add_value(seed);
+    const KeptRound kept(folder_of(seed), of_seed.value());
+    const auto found = f.resume ? kept.find() : std::nullopt;
+    if (found && found->is_array() && found->size() == 2) {
+      fprintf(stderr, "puna: seed %ju was learned already\n", uintmax_t(seed));
+      say_before((*found)[0].get<std::string>());
+      say((*found)[1].get<std::string>());
+      continue;
+    }
+    if (!f.text.empty() && !before) before = perplexity_of(f, model, nullptr, interrupt, error);
     LearnOptions options = f.learn;
     options.seed = seed;
     options.providers = f.model.providers_of_training();
@@ -136,7 +171,7 @@ void improve_by_pairs(const ImproveFlags& f) {
     if (reference.empty()) {
       reference = trainer.reference_of(held_out, stop);
       const eval::Interval i = eval::wilson_interval(chosen_likelier(reference), int64_t(reference.size()));
-      say(format(
+      say_before(format(
           "Before: the chosen answer is likelier in %.1f %% of the held-out pairs, 95 %% interval %.1f to %.1f.\n\n",
           100 * double(chosen_likelier(reference)) / double(reference.size()), 100 * i.low, 100 * i.high));
     }
@@ -150,17 +185,19 @@ void improve_by_pairs(const ImproveFlags& f) {
     const train::PairScores s = trainer.evaluate(held_out, reference, stop);
     const auto right = int64_t(s.preferred * double(held_out.size()) + 0.5);
     const eval::Interval i = eval::wilson_interval(right, int64_t(held_out.size()));
-    say(
-        format("Seed %ju: prefers the chosen answer, against the model before, in %.1f %% of the held-out pairs, 95 %% "
-               "interval %.1f to %.1f%s; margin %.3f; %jd steps in %.0f s.\n",
-               uintmax_t(seed), 100 * s.preferred, 100 * i.low, 100 * i.high,
-               i.low > 0.5 ? "" : ", which does not exclude chance", s.margin, intmax_t(learned.steps), seconds));
-    const std::string folder = f.out + "/pairs-seed" + std::to_string(seed);
-    save_adapter(*learned.adapter, folder);
-    if (f.text.empty()) continue;
-    const double after = perplexity_of(f, model, learned.adapter, interrupt, error);
-    say(format("  perplexity of %s: %.3f before, %.3f after: drift %+.2f %% (+- %.2f %%)\n", f.text.c_str(),
-               det::exp(before), det::exp(after), 100 * (det::exp(after - before) - 1), 100 * error));
+    std::string lines = format(
+        "Seed %ju: prefers the chosen answer, against the model before, in %.1f %% of the held-out pairs, 95 %% "
+        "interval %.1f to %.1f%s; margin %.3f; %jd steps in %.0f s.\n",
+        uintmax_t(seed), 100 * s.preferred, 100 * i.low, 100 * i.high,
+        i.low > 0.5 ? "" : ", which does not exclude chance", s.margin, intmax_t(learned.steps), seconds);
+    save_adapter(*learned.adapter, folder_of(seed));
+    if (before) {
+      const double after = perplexity_of(f, model, learned.adapter, interrupt, error);
+      lines += format("  perplexity of %s: %.3f before, %.3f after: drift %+.2f %% (+- %.2f %%)\n", f.text.c_str(),
+                      det::exp(*before), det::exp(after), 100 * (det::exp(after - *before) - 1), 100 * error);
+    }
+    say(lines);
+    kept.keep(OrderedJson::array({before_line, lines}));
   }
   if (f.text.empty()) say("\nNo --text was given: what became of the perplexity is not known.\n");
   write_text(f.out + "/report.md", report);

@@ -14,15 +14,38 @@
 
 namespace puna::cli {
 
+namespace {
+
+constexpr const char* kUsualStore = "labels.db";
+
+}  // namespace
+
+void LabelFlags::add_db(const Verb& verb, const char* help) {
+  verb.option("--db", db, (help + std::string(" (default: ") + kUsualStore + ")").c_str());
+}
 void LabelFlags::add(const Verb& verb) {
-  verb.option("--db", db, "the labels' file").required();
+  add_db(verb, "the labels' file");
   verb.option("--project", project, "of its projects (default: the only one)");
+}
+void LabelFlags::add(const Verb& verb, const char* help, const Option& instead) {
+  const std::string usual = help + std::string(" (default: ") + kUsualStore + ")";
+  const auto is_read = [instead] { return !instead.given(); };
+  verb.option("--db", db, usual.c_str()).read_when(is_read, "where no file of texts is given");
+  verb.option("--project", project, "of its projects (default: the only one)")
+      .read_when(is_read, "where no file of texts is given");
+}
+
+std::string LabelFlags::path() const {
+  if (!db.empty()) return db;
+  fprintf(stderr, "puna: no --db: %s of this folder\n", kUsualStore);
+  return kUsualStore;
 }
 
 std::unique_ptr<label::LabelStore> LabelFlags::open(bool make) const {
-  if (!make && !os::is_file(db))
-    fail(Status::invalid_argument, "--db %s is not there: puna label create or import makes it", db.c_str());
-  return label::open_label_store(db);
+  const std::string file = path();
+  if (!make && !os::is_file(file))
+    fail(Status::invalid_argument, "--db %s is not there: puna label create or import makes it", file.c_str());
+  return label::open_label_store(file);
 }
 
 int64_t milliseconds_now() {
@@ -188,6 +211,7 @@ void add_label_work(const Verb& label_group) {
 void add_label(CLI::App& app) {
   const Verb label_group(app, "label", "Labels by people: give out items, collect, judge and export labels");
   label_group.require_verb();
+  label_group.refuse_empty_texts();
   add_label_files(label_group);
   add_label_work(label_group);
   add_label_serve(label_group);

@@ -12,6 +12,11 @@ namespace puna::cli {
 struct LabelFlags {
   std::string db, project;
   void add(const Verb& verb);
+  // Of a verb that takes a file in its place: --db and --project are then not read, which is a usage error.
+  void add(const Verb& verb, const char* help, const Option& instead);
+  void add_db(const Verb& verb, const char* help);
+  // The file that was named; without --db labels.db of this folder, which is said on standard error.
+  std::string path() const;
   // Error{invalid_argument} when there is no such file: only create and import make one.
   std::unique_ptr<label::LabelStore> open(bool make = false) const;
 };

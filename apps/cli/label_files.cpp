@@ -1,6 +1,7 @@
 // puna label create, import, export.
 #include <cstdio>
 #include <map>
+#include <optional>
 
 #include "base/json.h"
 #include "base/os.h"
@@ -20,7 +21,8 @@ using namespace label;
 // ---- create ----
 
 struct CreateFlags {
-  std::string db, name, type = "choice";
+  LabelFlags at;
+  std::string name, type = "choice";
   std::vector<std::string> labels;
   int64_t wanted = 1;
 };
@@ -31,14 +33,14 @@ void run_create(const CreateFlags& f) {
   p.type = type_of(f.type);
   p.labels = split_names(f.labels);
   p.wanted = f.wanted;
-  open_label_store(f.db)->create(p);
+  f.at.open(true)->create(p);
 }
 
 void add_label_create(const Verb& label_group) {
   const auto f = std::make_shared<CreateFlags>();
   const Verb verb(label_group, "create", "Make a project");
   verb.option("NAME", f->name, "of the project").required();
-  verb.option("--db", f->db, "the labels' file, made where there is none").required();
+  f->at.add_db(verb, "the labels' file, made where there is none");
   verb.option("--type", f->type, "choice (default), multi_choice, pairwise, rating, text or spans");
   verb.option("--labels", f->labels, "the labels that may be given, in order: good,bad (default: any)");
   verb.option("--wanted", f->wanted, "labels an item, by people (default 1)").within(1, 1e6);
@@ -52,7 +54,20 @@ struct ImportFlags {
   ImportOptions options;
   std::string file, format = "auto", type, kind = "human";
   std::vector<std::string> data, labels;
+  std::optional<Option> labels_option, wanted_option;
 };
+
+// What is said of a new project must be so of one that is there.
+void require_same_project(const ImportFlags& f, LabelStore& store) {
+  const std::vector<Project> all = store.projects();
+  for (const Project& p : all) {
+    if (f.at.project.empty() ? all.size() > 1 : p.name != f.at.project) continue;
+    const std::string where = "of a new project: " + printable(p.name) + " is there, with other ";
+    f.labels_option->require_read(f.options.labels == p.labels, (where + "labels").c_str());
+    f.wanted_option->require_read(f.options.wanted == p.wanted,
+                                  (where + "numbers (it wants " + std::to_string(p.wanted) + " an item)").c_str());
+  }
+}
 
 void run_import(ImportFlags& f) {
   ImportOptions& o = f.options;
@@ -66,6 +81,7 @@ void run_import(ImportFlags& f) {
   const SourcePtr source = open_path_source(f.file);
   const std::string_view bytes(reinterpret_cast<const char*>(source->data()), size_t(source->size()));
   const auto store = f.at.open(true);
+  require_same_project(f, *store);
   const ImportReport r = stoppable([&](const Watch& watch) { return import_labels(*store, bytes, f.file, o, watch); });
   say_notes(r.notes);
   print_format("%s: %jd rows, %jd items, %jd labels%s", printable(r.project.name).c_str(), r.rows, r.items, r.labels,
@@ -87,8 +103,10 @@ void add_label_import(const Verb& label_group) {
   f->at.add(verb);
   verb.option("--format", f->format, "auto (default), csv, jsonl or label-studio");
   verb.option("--type", f->type, "of a new project: choice, multi_choice, pairwise, rating, text or spans");
-  verb.option("--labels", f->labels, "of a new project: the labels that may be given (default: any)");
-  verb.option("--wanted", f->options.wanted, "of a new project: labels an item (default 1)").within(1, 1e6);
+  f->labels_option =
+      verb.option("--labels", f->labels, "of a new project: the labels that may be given (default: any)");
+  f->wanted_option =
+      verb.option("--wanted", f->options.wanted, "of a new project: labels an item (default 1)").within(1, 1e6);
   verb.option("--item", f->options.item, "the column or key of items, where it has another name");
   verb.option("--annotator", f->options.annotator, "that of annotators");
   verb.option("--label", f->options.label, "that of labels");
@@ -107,6 +125,7 @@ struct ExportFlags {
   ExportOptions options;
   std::string out = "-", format = "jsonl", method = "majority";
   float confidence = 0;
+  std::vector<Option> of_decisions;
 };
 
 void run_export(ExportFlags& f) {
@@ -116,6 +135,8 @@ void run_export(ExportFlags& f) {
   std::map<std::string, std::string> resolved;
   const bool decides =
       (f.options.format == Format::sft && project.type != Type::text) || f.options.format == Format::dpo;
+  for (const Option& o : f.of_decisions)
+    o.require_read(decides, "where labels are decided: a project of texts has one completion an answer");
   if (decides && project.type != Type::spans) {
     const label::Answers answers = answers_of(*store, project, false);
     InferOptions infer_options;
@@ -168,12 +189,22 @@ void add_label_export(const Verb& label_group) {
   f->at.add(verb);
   verb.option("--format", f->format, "jsonl (default), csv, label-studio, sft or dpo");
   verb.output("--out", f->out, "a file (default: standard output)");
-  verb.option("--method", f->method, "sft, dpo: how labels are decided: majority (default), ds, onecoin, mace, glad");
-  verb.option("--confidence", f->confidence, "sft, dpo: leave out what is less certain (default 0)").within(0, 1);
-  verb.option("--prompt", f->options.prompt, "sft, dpo: the key of the data with the prompt (default prompt)");
-  verb.option("--left", f->options.left, "dpo: the key with the left answer (default left)");
-  verb.option("--right", f->options.right, "dpo: the key with the right answer (default right)");
-  verb.flag("--history", f->options.history, "jsonl: labels that were replaced too");
+  const auto trains = [f] { return f->format == "sft" || f->format == "dpo"; };
+  const auto is_dpo = [f] { return f->format == "dpo"; };
+  f->of_decisions = {verb.option("--method", f->method,
+                                 "sft, dpo: how labels are decided: majority (default), ds, onecoin, mace, glad")
+                         .read_when(trains, "with --format sft or dpo"),
+                     verb.option("--confidence", f->confidence, "sft, dpo: leave out what is less certain (default 0)")
+                         .within(0, 1)
+                         .read_when(trains, "with --format sft or dpo")};
+  verb.option("--prompt", f->options.prompt, "sft, dpo: the key of the data with the prompt (default prompt)")
+      .read_when(trains, "with --format sft or dpo");
+  verb.option("--left", f->options.left, "dpo: the key with the left answer (default left)")
+      .read_when(is_dpo, "with --format dpo");
+  verb.option("--right", f->options.right, "dpo: the key with the right answer (default right)")
+      .read_when(is_dpo, "with --format dpo");
+  verb.flag("--history", f->options.history, "jsonl: labels that were replaced too")
+      .read_when([f] { return f->format == "jsonl"; }, "with --format jsonl");
   verb.run([f] { run_export(*f); });
 }
 

@@ -32,6 +32,9 @@ Asked ask(const LabelFlags& at, bool with_models) {
   if (a.answers.repeated > 0)
     fprintf(stderr, "puna: note: %jd answers are of annotators to items that they had answered before: all count\n",
             intmax_t(a.answers.repeated));
+  if (a.answers.replaced_gold > 0)
+    fprintf(stderr, "puna: note: %jd gold labels are other than a later one of their item: the last counts\n",
+            intmax_t(a.answers.replaced_gold));
   return a;
 }
 
@@ -118,6 +121,23 @@ OrderedJson item_line(const label::Answers& answers, const label::Inference& r, 
   return line;
 }
 
+// The least reliable first, as the text has them.
+std::vector<size_t> by_reliability(const label::Inference& r) {
+  std::vector<size_t> order(r.accuracy.size());
+  std::iota(order.begin(), order.end(), size_t(0));
+  std::stable_sort(order.begin(), order.end(), [&](size_t x, size_t y) { return r.accuracy[x] < r.accuracy[y]; });
+  return order;
+}
+
+OrderedJson reliabilities_of(const label::Answers& answers, const label::Inference& r) {
+  std::vector<int64_t> given(answers.workers.size());
+  for (const label::Answer& x : answers.answers) ++given[size_t(x.worker)];
+  OrderedJson all = OrderedJson::array();
+  for (const size_t w : by_reliability(r))
+    all.push_back({{"name", answers.workers[w]}, {"answers", given[w]}, {"reliability", r.accuracy[w]}});
+  return all;
+}
+
 void run_infer(InferFlags& f) {
   f.options.method = method_of(f.method);
   const Asked a = ask(f.at, f.with_models);
@@ -156,7 +176,8 @@ void run_infer(InferFlags& f) {
                        {"labels", a.answers.labels},
                        {"gold", a.answers.count_gold()},
                        {"undecided", undecided},
-                       {"other_than_majority", changed}};
+                       {"other_than_majority", changed},
+                       {"reliabilities", reliabilities_of(a.answers, r)}};
     if (f.options.method != Method::majority) {
       all["iterations"] = r.iterations;
       all["converged"] = r.converged;
@@ -180,9 +201,7 @@ void run_infer(InferFlags& f) {
   if (truths > 0)
     print_format("  accuracy %.4f against %jd truths (majority %.4f)\n", accuracy_of(a.answers, r), truths,
                  accuracy_of(a.answers, majority));
-  std::vector<size_t> worst(a.answers.workers.size());
-  std::iota(worst.begin(), worst.end(), size_t(0));
-  std::stable_sort(worst.begin(), worst.end(), [&](size_t x, size_t y) { return r.accuracy[x] < r.accuracy[y]; });
+  const std::vector<size_t> worst = by_reliability(r);
   print("  least reliable annotators:");
   for (size_t i = 0; i < worst.size() && i < 5; ++i)
     print_format("%s %s %.3f", i ? "," : "", printable(a.answers.workers[worst[i]]).c_str(), r.accuracy[worst[i]]);
@@ -195,12 +214,16 @@ void add_label_infer(const Verb& label_group) {
                   "The true labels from answers that disagree, and how reliable each annotator is");
   f->at.add(verb);
   verb.option("--method", f->method, "majority, ds (Dawid-Skene, default), onecoin, mace or glad");
-  verb.option("--iterations", f->options.iterations, "at most (default 100)").within(1, 1e6);
-  verb.option("--seed", f->options.seed, "of mace's restarts (default 1234)");
+  verb.option("--iterations", f->options.iterations, "at most (default 100)")
+      .within(1, 1e6)
+      .read_when([f] { return f->method != "majority"; }, "with another --method than majority");
+  verb.option("--seed", f->options.seed, "of mace's restarts (default 1234)")
+      .read_when([f] { return f->method == "mace"; }, "with --method mace");
   verb.output("--out", f->out, "a file for a line an item: label and posterior");
   verb.flag("--save", f->save, "keep how uncertain items are, for next --order entropy or margin");
   verb.flag("--with-models", f->with_models, "models' labels count as answers");
-  verb.flag("--json", f->json, "one line of JSON, with the accuracy where there is a truth");
+  verb.flag("--json", f->json,
+            "one line of JSON, with every annotator's reliability, and the accuracy where there is a truth");
   verb.run([f] { run_infer(*f); });
 }
 
@@ -256,11 +279,14 @@ void add_label_adjudicate(const Verb& label_group) {
   const Verb verb(label_group, "adjudicate",
                   "The items that are least certain, with everybody's answers; --as decides one");
   f->at.add(verb);
-  verb.option("--method", f->method, "by which items are uncertain: ds (default), majority, onecoin, mace, glad");
-  verb.option("-n,--count", f->count, "how many (default 20)").within(1, 1e9);
+  const auto lists = [f] { return f->item.empty(); };
+  verb.option("--method", f->method, "by which items are uncertain: ds (default), majority, onecoin, mace, glad")
+      .read_when(lists, "without --item");
+  verb.option("-n,--count", f->count, "how many (default 20)").within(1, 1e9).read_when(lists, "without --item");
   verb.option("--item", f->item, "an item to decide");
   verb.option("--as", f->as, "its label, which becomes gold");
-  verb.option("--by", f->by, "who decides (default adjudicator)");
+  verb.option("--by", f->by, "who decides (default adjudicator)")
+      .read_when([f] { return !f->item.empty(); }, "with --item");
   verb.run([f] { run_adjudicate(*f); });
 }
 

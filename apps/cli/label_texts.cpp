@@ -1,10 +1,12 @@
 // puna label dedup, contaminated: texts that say the same, and test items that stand in training text.
 #include <algorithm>
 #include <cstdio>
+#include <optional>
 
 #include "base/json.h"
 #include "base/nearest.h"
 #include "base/os.h"
+#include "base/utf8.h"
 #include "common.h"
 #include "interrupt.h"
 #include "io/json_parts.h"
@@ -51,16 +53,20 @@ std::string joined(std::string_view object, const std::vector<std::string>& fiel
   return all;
 }
 
-Texts of_file(const std::string& path, const std::vector<std::string>& fields, const Watch& watch) {
+// `require_fields`: the option that names the fields, told whether they are read.
+Texts of_file(const std::string& path, const std::vector<std::string>& fields,
+              FunctionRef<void(bool, const char*)> require_fields, const Watch& watch) {
   const SourcePtr source = open_path_source(path);
-  const std::string_view bytes = bytes_of(source);
+  const std::string_view bytes = without_bom(bytes_of(source));
   Texts t;
   if (!is_json(bytes)) {  // a line a text
+    require_fields(false, ("of JSON, and " + path + " has a text a line").c_str());
     int64_t line = 0;
     for (size_t at = 0; at < bytes.size();) {
       const size_t end = std::min(bytes.find('\n', at), bytes.size());
       t.names.push_back(std::to_string(++line));
       t.texts.emplace_back(bytes.substr(at, end - at));
+      if (t.texts.back().ends_with('\r')) t.texts.back().pop_back();  // of a line that ends as on Windows
       t.rows.push_back(t.texts.back());
       at = end + 1;
       watch.tick();
@@ -91,21 +97,22 @@ Texts of_store(const LabelFlags& at, const std::vector<std::string>& fields, con
   return t;
 }
 
-// From --db or from a file, one of them.
+// From a file, or from the labels' file.
 struct TextFlags {
   LabelFlags at;
   std::string file;
   std::vector<std::string> fields;
+  std::optional<Option> field_option;
 
   Texts read(const Watch& watch) const {
-    if (at.db.empty() == file.empty()) usage_error_missing("--db or a file of texts, one of them");
     const std::vector<std::string> names = split_names(fields);
-    return at.db.empty() ? of_file(file, names, watch) : of_store(at, names, watch);
+    if (file.empty()) return of_store(at, names, watch);
+    return of_file(
+        file, names, [&](bool read, const char* where) { field_option->require_read(read, where); }, watch);
   }
-  void add(const Verb& verb) {
-    verb.option("--db", at.db, "a labels' file: the items of its project");
-    verb.option("--project", at.project, "of its projects (default: the only one)");
-    verb.option("--field", fields, "keys whose texts are compared: question,answer (default: all)");
+  void add(const Verb& verb, const Option& file_option) {
+    at.add(verb, "a labels' file: the items of its project", file_option);
+    field_option = verb.option("--field", fields, "keys whose texts are compared: question,answer (default: all)");
   }
 };
 
@@ -155,8 +162,7 @@ void run_dedup(DedupFlags& f) {
 void add_label_dedup(const Verb& label_group) {
   const auto f = std::make_shared<DedupFlags>();
   const Verb verb(label_group, "dedup", "Near-duplicates by MinHash, each pair compared exactly");
-  verb.option("FILE", f->from.file, "JSON lines, or a text a line; or --db");
-  f->from.add(verb);
+  f->from.add(verb, verb.option("FILE", f->from.file, "JSON lines, or a text a line; without one the items of --db"));
   verb.option("--similarity", f->similarity, "Jaccard, of sets of five words in a row (default 0.8)").within(0.1, 1);
   verb.option("--seed", f->options.seed, "of the hashes (default 1)");
   verb.output("--out", f->out, "a file for the rows that stay: the first of each group");
@@ -176,7 +182,7 @@ struct ContaminatedFlags {
 void search(ContaminationIndex& index, const std::string& path, const Watch& watch) {
   const SourcePtr source = open_path_source(path);
   const std::string_view bytes = bytes_of(source);
-  if (!is_json(bytes)) return index.search(bytes, path, watch);
+  if (!is_json(bytes)) return index.search(without_bom(bytes), path, watch);
   io::each_row(bytes, path, watch, [&](const io::Place& place, std::string_view object) {
     index.search(joined(object, {}, watch), place.text(), watch);
   });
@@ -243,10 +249,11 @@ void add_label_contaminated(const Verb& label_group) {
   const auto f = std::make_shared<ContaminatedFlags>();
   const Verb verb(label_group, "contaminated", "Test items of which 13 words in a row stand in the training text");
   verb.option("TRAINING", f->training, "files of training text: JSON lines, or plain text").required();
-  verb.option("--items", f->from.file, "the test items: JSON lines, or a text a line; or --db");
-  f->from.add(verb);
+  f->from.add(verb, verb.option("--items", f->from.file,
+                                "the test items: JSON lines, or a text a line; without them those of --db"));
   verb.option("--scores", f->scores, "a run on these items (as of eval compare): scores of clean and other ones");
-  verb.option("--metric", f->metric, "of --scores (default: its first)");
+  verb.option("--metric", f->metric, "of --scores (default: its first)")
+      .read_when([f] { return !f->scores.empty(); }, "with --scores");
   verb.flag("--json", f->json, "what was found as JSON lines");
   verb.run([f] { run_contaminated(*f); });
 }

@@ -1,5 +1,6 @@
 #include "output.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdarg>
@@ -34,6 +35,16 @@ void write_text(const std::string& path, const std::string& text) {
   os::AtomicFile file(path);
   file.write(text.data(), text.size());
   file.commit();
+}
+
+void require_ours(const std::string& path, FunctionRef<bool(std::string_view)> is_ours, const char* instead) {
+  constexpr uint64_t kBegin = 4096;
+  if (!os::is_file(path) || os::file_stamp(path).bytes == 0) return;
+  const os::MappedFile file(path);
+  const std::string_view begin(reinterpret_cast<const char*>(file.data()), size_t(std::min(file.size(), kBegin)));
+  if (!is_ours(begin))
+    fail(Status::invalid_argument, "%s is there, and is no file of this command's: it stays as it is; %s, or move it",
+         path.c_str(), instead);
 }
 
 void hold_standard_streams() {

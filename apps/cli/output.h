@@ -5,12 +5,18 @@
 #include <string>
 #include <string_view>
 
+#include "puna/base/function_ref.h"
+
 namespace puna::cli {
 
 void print(std::string_view text);  // to standard output, at once, byte for byte
 __attribute__((format(printf, 1, 2))) void print_format(const char* format, ...);
 
 void write_text(const std::string& path, const std::string& text);
+// For names that are made of another one (NAME.json), under which anything may lie: what is there and was not written
+// by us is never replaced. `is_ours` sees how the file begins (at most 4096 bytes); one that is empty is nobody's.
+// Error{invalid_argument} names the file; `instead` says how to go on ("give another --out").
+void require_ours(const std::string& path, FunctionRef<bool(std::string_view begin)> is_ours, const char* instead);
 
 // Thrown by print when the pipe is closed. Not reported as an error.
 struct ReaderGone {};

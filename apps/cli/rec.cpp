@@ -141,7 +141,7 @@ class TrainLog {
 };
 
 void run_train(const RecTrainFlags& f) {
-  require_own_folder(f.out, f.resume, f.overwrite);
+  require_own_folder(f.out, {"model.safetensors"}, f.resume, f.overwrite);
   const ContextPtr context = f.context.make_context();
   const Interactions data = read_data(f.data);
   fprintf(stderr, "%zu users, %jd items, %jd events\n", data.users.size(), data.item_count(), data.events());

@@ -58,13 +58,31 @@ void RunLog::finish() {
          std::count(waiting_.begin(), waiting_.end(), '\n'));
 }
 
-void require_own_folder(const std::string& folder, bool resume, bool overwrite) {
+namespace {
+
+void require_no_others_files(const std::string& folder, std::initializer_list<const char*> results) {
+  for (const char* file : results)
+    if (os::is_file(folder + "/" + file))
+      fail(Status::invalid_argument,
+           "%s has %s, and no log.jsonl of the run that it is of: it stays as it is. Give another --out; --overwrite "
+           "replaces it",
+           folder.c_str(), file);
+}
+
+}  // namespace
+
+void require_own_folder(const std::string& folder, std::initializer_list<const char*> results, bool resume,
+                        bool overwrite) {
   os::make_folder(folder);
   const std::string log = folder + "/log.jsonl", checkpoint = folder + "/checkpoint.safetensors";
   const bool has_checkpoint = os::is_file(checkpoint);
   if (resume && !has_checkpoint)
     fail(Status::invalid_argument, "--resume: there is no checkpoint in %s (checkpoint.safetensors)", folder.c_str());
-  if (resume || overwrite || !os::is_file(log)) return;
+  if (resume || overwrite) return;
+  if (!os::is_file(log)) {
+    require_no_others_files(folder, results);
+    return require_no_others_files(folder, {"checkpoint.safetensors"});
+  }
   const std::string text = os::read_file(log, kLargestLog);
   if (text.empty()) return;
   int64_t steps = 0;

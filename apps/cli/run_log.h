@@ -26,8 +26,10 @@ class RunLog {
 
 // The files of a run mark its folder. Makes the folder. Error{invalid_argument} that says what is
 // there when a new run would replace it without `overwrite`, or when there is nothing that `resume`
-// could go on from.
-void require_own_folder(const std::string& folder, bool resume, bool overwrite);
+// could go on from. `results`: what the run will write beside log.jsonl and checkpoint.safetensors; where such a file
+// is there and no log.jsonl, it is somebody else's.
+void require_own_folder(const std::string& folder, std::initializer_list<const char*> results, bool resume,
+                        bool overwrite);
 // The same for a run without steps, which leaves these files. With `overwrite` they are removed: a stopped run must not
 // stand among what was before.
 void require_own_folder(const std::string& folder, std::initializer_list<const char*> files, bool overwrite);

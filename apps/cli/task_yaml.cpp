@@ -184,7 +184,7 @@ std::string yaml_to_json(std::string_view text, const std::string& file) {
   if (text.size() > kMostBytes)
     fail(Status::bad_file, "%s has %zu bytes, a task at most %zu", file.c_str(), text.size(), kMostBytes);
   if (!is_utf8(text)) fail(Status::bad_file, "%s is not valid UTF-8", file.c_str());
-  return Converter(text, file).convert();
+  return Converter(without_bom(text), file).convert();
 }
 
 }  // namespace puna::cli

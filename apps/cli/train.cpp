@@ -48,7 +48,8 @@ ModelPtr starting_model(const TrainFlags& f) {
 void run_train(const TrainFlags& f) {
   const std::optional<DType> type = f.type.empty() ? std::nullopt : std::optional(weight_type(f.type));
   MpiPeers mpi;
-  if (mpi.first()) require_own_folder(f.training.out, f.training.resume, f.training.overwrite);
+  if (mpi.first())
+    require_own_folder(f.training.out, {"model.gguf", "loss.svg"}, f.training.resume, f.training.overwrite);
   ModelPtr start = starting_model(f);
   train::Parameters parameters(start->context_ptr());
   const Llama llama = train::make_trainable(start->llama(), parameters);

@@ -12,4 +12,8 @@ struct Clusters {
   std::vector<int64_t> sizes;
 };
 
+// The power of two of the largest value, 0 where all are 0. Squares of what is divided by it neither overflow nor
+// vanish, and the division is exact.
+int scale_of(std::span<const double> values) noexcept;
+
 }  // namespace puna::eval

@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "base/shown.h"
+#include "eval/clusters.h"
 #include "eval/sentence.h"
 #include "puna/base/error.h"
 
@@ -17,6 +18,7 @@ struct Pairs {
   std::vector<double> a, b, difference;
   std::vector<int64_t> clusters;  // empty: every item its own
   int64_t missing_a = 0, missing_b = 0, both = 0;
+  int64_t unshared = 0;  // items that one of the two has no answer to
 };
 
 // What two runs were asked, hash by hash.
@@ -86,6 +88,7 @@ Pairs pairs_of(const TaskRun& a, const TaskRun& b, std::vector<std::string>& not
     pairs.difference.push_back(pairs.b.back() - pairs.a.back());
     pairs.missing_a += !has_a;
     pairs.missing_b += !has_b;
+    pairs.unshared += !has_a || !has_b;
     const ScoredItem& either = in_a ? *in_a : *in_b;
     clustered |= !either.cluster.empty();
     const std::string name = either.cluster.empty() ? "\n" + either.item : either.cluster;
@@ -121,11 +124,18 @@ bool all_zero_or_one(const std::vector<double>& scores) {
 int64_t ones(const std::vector<double>& scores) { return std::count(scores.begin(), scores.end(), 1.0); }
 
 double correlation_of(const std::vector<double>& a, const std::vector<double>& b, double mean_a, double mean_b) {
+  std::vector<double> off_a, off_b;
+  for (size_t i = 0; i < a.size(); ++i) {
+    off_a.push_back(a[i] - mean_a);
+    off_b.push_back(b[i] - mean_b);
+  }
+  const int power_a = scale_of(off_a), power_b = scale_of(off_b);
   double aa = 0, bb = 0, ab = 0;
   for (size_t i = 0; i < a.size(); ++i) {
-    aa += (a[i] - mean_a) * (a[i] - mean_a);
-    bb += (b[i] - mean_b) * (b[i] - mean_b);
-    ab += (a[i] - mean_a) * (b[i] - mean_b);
+    const double x = std::ldexp(off_a[i], -power_a), y = std::ldexp(off_b[i], -power_b);
+    aa += x * x;
+    bb += y * y;
+    ab += x * y;
   }
   return aa > 0 && bb > 0 ? ab / std::sqrt(aa * bb) : 0;
 }
@@ -138,9 +148,19 @@ Difference difference_of(const TaskRun& a, const TaskRun& b, const Pairs& pairs,
   d.filter = a.filter;
   d.missing_a = pairs.missing_a;
   d.missing_b = pairs.missing_b;
+  d.both = int64_t(pairs.a.size()) - pairs.unshared;
   d.mean_a = clustered_mean(pairs.a, pairs.clusters, options.level);
   d.mean_b = clustered_mean(pairs.b, pairs.clusters, options.level);
   d.mean = clustered_mean(pairs.difference, pairs.clusters, options.level);
+  if (const std::optional<Interval> range = range_of_metric(a.metric)) {
+    // As far as the scores keep to it: a file may give shares in percent.
+    const auto keep = [&](double s) { return s >= range->low && s <= range->high; };
+    if (std::all_of(pairs.a.begin(), pairs.a.end(), keep) && std::all_of(pairs.b.begin(), pairs.b.end(), keep)) {
+      const double wide = range->high - range->low;
+      for (MeanEstimate* e : {&d.mean_a, &d.mean_b}) e->interval = within(e->interval, *range);
+      d.mean.interval = within(d.mean.interval, {-wide, wide});
+    }
+  }
   BootstrapOptions bootstrap = options.bootstrap;
   bootstrap.level = options.level;
   d.bootstrap = cluster_bootstrap(pairs.difference, pairs.clusters, bootstrap, watch);
@@ -172,6 +192,16 @@ bool one_each(const std::vector<Run>& runs) {
 }
 
 }  // namespace
+
+std::optional<Interval> range_of_metric(const std::string& metric) {
+  for (const char* share : {"acc", "acc_norm", "acc_bytes", "exact_match", "f1"})
+    if (metric == share) return Interval{0, 1};
+  if (metric == "brier_score") return Interval{0, 2};  // a sum over the choices
+  if (metric == "bits_per_byte") return Interval{0, INFINITY};
+  if (metric == "perplexity" || metric == "word_perplexity" || metric == "byte_perplexity")
+    return Interval{1, INFINITY};
+  return std::nullopt;
+}
 
 bool lower_is_better(const std::string& metric) {
   for (const char* name : {"perplexity", "bits_per_byte", "brier", "loss", "ece", "error", "edit_distance"})

@@ -39,12 +39,18 @@ OrderedJson json_of(const MeanEstimate& e) {
 std::string sentence_of(const Difference& d, const CompareOptions& options) {
   const std::string b = shown(d.b), a = shown(d.a), task = shown(d.task);
   const int percent = int(std::lround(100 * options.level));
-  const std::string numbers = format("%+.4f, %d %% interval %+.4f to %+.4f, p = %s", d.mean.mean, percent,
-                                     d.mean.interval.low, d.mean.interval.high, p_text(d.p_holm).c_str());
+  std::string numbers = format("%+.4f, %d %% interval %+.4f to %+.4f, p = %s", d.mean.mean, percent,
+                               d.mean.interval.low, d.mean.interval.high, p_text(d.p_holm).c_str());
+  if (d.both < d.mean.items)
+    numbers += format("; only %s of %s items have an answer in both, what is missing counts as wrong",
+                      grouped(double(d.both)).c_str(), grouped(double(d.mean.items)).c_str());
   if (d.verdict != Verdict::cannot_tell)
     return b + " is " + name_of(d.verdict) + " than " + a + " on " + task + " by " + shown(d.metric) + ": " + numbers;
   std::string need = "they answered alike, so more items of this kind would not tell either";
-  if (d.mean.mean != 0)
+  if (d.mean.mean != 0 && !std::isfinite(d.items_needed))
+    need = format("%s items find %.4f or more; no number of items would find a difference as small as this one",
+                  grouped(double(d.mean.items)).c_str(), d.detectable);
+  else if (d.mean.mean != 0)
     need = format("%s items find %.4f or more; for a difference as small as this one about %s would be needed",
                   grouped(double(d.mean.items)).c_str(), d.detectable, grouped(d.items_needed).c_str());
   return "cannot tell whether " + b + " is better or worse than " + a + " on " + task + " by " + shown(d.metric) +
@@ -104,6 +110,7 @@ std::string json_of(const Comparison& comparison, const CompareOptions& options)
     j["items_needed"] = std::isfinite(d.items_needed) ? OrderedJson(d.items_needed) : OrderedJson(nullptr);
     j["missing_a"] = d.missing_a;
     j["missing_b"] = d.missing_b;
+    j["both"] = d.both;
     j["verdict"] = name_of(d.verdict);
     j["sentence"] = d.sentence;
     differences.push_back(std::move(j));

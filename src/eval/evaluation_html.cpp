@@ -13,6 +13,7 @@ constexpr size_t kWorst = 40, kMostText = 1200;
 
 const char kHead[] = R"(<!doctype html>
 <html lang="en"><head><meta charset="utf-8">
+%s
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
 <title>%s</title>
@@ -58,7 +59,7 @@ std::string Evaluation::html(const EvaluationResult& r, const RunFacts& f) const
   const Impl& s = *impl_;
   s.require_complete();
   const std::string title = escaped(r.task) + ": " + escaped(f.model);
-  std::string page = format(kHead, title.c_str());
+  std::string page = format(kHead, kPageMark, title.c_str());
   page += "<h1>" + title + "</h1>\n<table><thead><tr><th>metric<th>filter<th>value<th>+-<th>95 %<th></tr></thead>\n";
   for (const MetricResult& m : r.metrics) {
     page +=
@@ -75,7 +76,7 @@ std::string Evaluation::html(const EvaluationResult& r, const RunFacts& f) const
   row("items", std::to_string(r.items));
   row("requests", std::to_string(r.requests));
   row("examples before each", std::to_string(r.num_fewshot));
-  row("seconds", format("%.1f", f.seconds));
+  row(f.restored > 0 ? "seconds, of all runs together" : "seconds", format("%.1f", f.seconds));
   row("items a second", format("%.2f", f.seconds > 0 ? double(r.items) / f.seconds : 0));
   row("peak memory, MB", format("%.0f", double(f.peak_bytes) / 1e6));
   row("model, MB", format("%.0f", double(f.model_bytes) / 1e6));

@@ -8,6 +8,7 @@
 #include "base/sha256.h"
 #include "eval/evaluation_impl.h"
 #include "puna/base/error.h"
+#include "puna/eval/compare.h"
 
 namespace puna::eval {
 namespace {
@@ -195,6 +196,8 @@ EvaluationResult Evaluation::result(double level) const {
       } else {
         r = mean_result(scores, clusters, level);
       }
+      if (const std::optional<Interval> range = range_of_metric(m.name); range && r.interval)
+        r.interval = within(*r.interval, *range);
       r.metric = m.name;
       r.filter = chain.name;
       all.metrics.push_back(std::move(r));

@@ -13,6 +13,7 @@
 #include "io/json_parts.h"
 #include "io/json_rows.h"
 #include "puna/eval/run.h"
+#include "puna/eval/statistics.h"
 #include "puna/io/checkpoint.h"
 
 namespace puna::eval {
@@ -50,7 +51,7 @@ bool to_number(std::string_view value, double& number) {
     return true;
   }
   const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
-  return error == std::errc() && end == value.data() + value.size() && std::isfinite(number);
+  return error == std::errc() && end == value.data() + value.size() && std::fabs(number) <= kLargestScore;
 }
 
 std::string listed(const std::vector<std::string>& names) {
@@ -154,9 +155,10 @@ class Reader {
     const std::string_view value = line.get(metric);
     item.missing = value.empty();
     if (!item.missing && !to_number(value, item.score))
-      place.refuse("\"%s\" is %s, expected a number", shown(metric).c_str(),
+      place.refuse("\"%s\" is %s, expected a number from %g to %g", shown(metric).c_str(),
                    io::is_string(value) || io::is_array(value) || io::is_object(value) ? io::kind_of(value)
-                                                                                       : shown(value).c_str());
+                                                                                       : shown(value).c_str(),
+                   -kLargestScore, kLargestScore);
   }
 
   static std::string trimmed(const std::string& text) {

@@ -10,10 +10,17 @@
 
 namespace puna::eval {
 
+Interval within(const Interval& i, const Interval& range) noexcept {
+  return {std::clamp(i.low, range.low, range.high), std::clamp(i.high, range.low, range.high)};
+}
+
+// Scores, or differences of two.
 Clusters::Clusters(std::span<const double> scores, std::span<const int64_t> clusters) {
   PUNA_REQUIRE(clusters.empty() || clusters.size() == scores.size(), "%zu scores, but %zu clusters", scores.size(),
                clusters.size());
-  for (const double s : scores) PUNA_REQUIRE(std::isfinite(s), "a score is %g, expected a finite number", s);
+  for (const double s : scores)
+    PUNA_REQUIRE(std::fabs(s) <= 2 * kLargestScore, "a score is %g, expected a number from %g to %g", s, -kLargestScore,
+                 kLargestScore);
   if (clusters.empty()) {
     sums.assign(scores.begin(), scores.end());
     sizes.assign(scores.size(), 1);
@@ -32,6 +39,12 @@ Clusters::Clusters(std::span<const double> scores, std::span<const int64_t> clus
   }
 }
 
+int scale_of(std::span<const double> values) noexcept {
+  double most = 0;
+  for (const double v : values) most = std::max(most, std::fabs(v));
+  return most > 0 ? std::ilogb(most) : 0;
+}
+
 MeanEstimate clustered_mean(std::span<const double> scores, std::span<const int64_t> clusters, double level) {
   const Clusters all(scores, clusters);
   const auto n = double(scores.size()), groups = double(all.sums.size());
@@ -41,12 +54,12 @@ MeanEstimate clustered_mean(std::span<const double> scores, std::span<const int6
   e.items = int64_t(scores.size());
   e.clusters = int64_t(all.sums.size());
   e.mean = std::accumulate(all.sums.begin(), all.sums.end(), 0.0) / n;
+  std::vector<double> off;
+  for (size_t c = 0; c < all.sums.size(); ++c) off.push_back(all.sums[c] - double(all.sizes[c]) * e.mean);
+  const int power = scale_of(off);
   double squares = 0;
-  for (size_t c = 0; c < all.sums.size(); ++c) {
-    const double off = all.sums[c] - double(all.sizes[c]) * e.mean;
-    squares += off * off;
-  }
-  e.error = std::sqrt(groups / (groups - 1) * squares) / n;
+  for (const double o : off) squares += std::ldexp(o, -power) * std::ldexp(o, -power);
+  e.error = std::ldexp(std::sqrt(groups / (groups - 1) * squares), power) / n;
   const double reach = t_quantile(level, groups - 1) * e.error;
   e.interval = {e.mean - reach, e.mean + reach};
   e.p = e.error > 0 ? t_two_sided(e.mean / e.error, groups - 1) : e.mean == 0 ? 1 : 0;

@@ -201,7 +201,8 @@ Answers answers_of(LabelStore& store, const Project& project, bool with_models, 
   if (project.type == Type::text || project.type == Type::spans)
     fail(Status::unsupported, "labels of the type %s have no classes to agree on", kTypeNames[int(project.type)]);
   AnswersBuilder answers;
-  std::map<int64_t, std::string> names;
+  std::map<int64_t, std::string> names, golds;  // of items; golds: the last
+  int64_t replaced = 0;
   store.each_item(project.id, [&](const Item& item) {
     watch.tick();
     answers.item(item.key);
@@ -212,11 +213,19 @@ Answers answers_of(LabelStore& store, const Project& project, bool with_models, 
     watch.tick();
     const auto name = names.find(l.item);
     if (l.value.empty() || name == names.end()) return;
-    if (l.gold) answers.gold(name->second, word_of(l.value));
+    if (l.gold) {
+      std::string word = word_of(l.value);
+      const auto [last, is_first] = golds.emplace(l.item, word);
+      replaced += !is_first && last->second != word;
+      last->second = std::move(word);
+    }
     if (l.kind == Kind::human || (with_models && l.kind == Kind::model))
       answers.add(name->second, l.annotator, word_of(l.value));
   });
-  return answers.finish();
+  for (const auto& [item, word] : golds) answers.gold(names.at(item), word);
+  Answers all = answers.finish();
+  all.replaced_gold = replaced;
+  return all;
 }
 
 }  // namespace puna::label

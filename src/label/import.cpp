@@ -43,6 +43,17 @@ Format format_of_bytes(std::string_view bytes, const std::string& file, const Wa
   return format;
 }
 
+// A task of Label Studio says itself what it is made of.
+void refuse_names(const ImportOptions& o, const std::string& file) {
+  const std::pair<const char*, bool> given[] = {{"--item", !o.item.empty()},           {"--label", !o.label.empty()},
+                                                {"--annotator", !o.annotator.empty()}, {"--truth", !o.truth.empty()},
+                                                {"--gold", !o.gold.empty()},           {"--data", !o.data.empty()}};
+  for (const auto& [option, is] : given)
+    if (is)
+      fail(Status::invalid_argument, "%s is not read here: %s has Label Studio's tasks, whose parts have fixed names",
+           option, file.c_str());
+}
+
 }  // namespace
 
 Format format_of(std::string_view name) { return named<Format>(kFormatNames, "format", name); }
@@ -84,7 +95,7 @@ int64_t Importer::item(int64_t line, const std::string& key, const std::string& 
     const Known& before = found->second;
     if (!truth.empty() && !before.truth.empty() && truth != before.truth)
       refuse(line, "item '" + shown(key) + "' has the truth " + shown(truth) + ", and " + shown(before.truth) +
-                       " in an earlier row");
+                       " in line " + std::to_string(before.truth_line));
     const bool new_data = !data.empty() && hash != before.data;
     if (!new_data && (truth.empty() || !before.truth.empty()) && source.empty()) return before.id;
   }
@@ -99,12 +110,29 @@ int64_t Importer::item(int64_t line, const std::string& key, const std::string& 
   Known& known = known_[key];
   known.id = item.id;
   if (!data.empty()) known.data = hash;
+  if (!truth.empty() && known.truth.empty()) known.truth_line = line;
   if (!truth.empty()) known.truth = truth;
   watch.tick();
   return item.id;
 }
 
-void Importer::label(NewLabel label) {
+void Importer::require_one_gold(int64_t line, int64_t item, const std::string& value) {
+  if (value.empty() || project().type == Type::text || project().type == Type::spans) return;
+  const auto [before, is_first] = golds_.emplace(item, Gold{value, line});
+  if (is_first || before->second.value == value) return;
+  const auto named = std::find_if(known_.begin(), known_.end(), [&](const auto& k) { return k.second.id == item; });
+  refuse(line, "item '" + shown(named == known_.end() ? "" : named->first) + "' has the gold label " + shown(value) +
+                   ", and " + shown(before->second.value) + " in line " + std::to_string(before->second.line) +
+                   ": expected one");
+}
+
+const std::string& Importer::by() {
+  by_used_ = true;
+  return options.by;
+}
+
+void Importer::label(int64_t line, NewLabel label) {
+  if (label.gold || label.kind == Kind::gold) require_one_gold(line, label.item, label.value);
   label.request = file_hash_ + ":" + std::to_string(report.project.id) + ":" + std::to_string(given_++);
   label.beside = true;
   if (label.time == 0) label.time = options.now;
@@ -113,14 +141,14 @@ void Importer::label(NewLabel label) {
   if (labels_.size() >= kLabelsAtOnce) flush();
 }
 
-void Importer::gold(int64_t item, const std::string& value) {
+void Importer::gold(int64_t line, int64_t item, const std::string& value) {
   NewLabel l;
   l.item = item;
   l.annotator = "gold";
   l.kind = Kind::gold;
   l.value = value;
   ++report.golds;
-  label(std::move(l));
+  label(line, std::move(l));
 }
 
 void Importer::flush() {
@@ -143,6 +171,7 @@ ImportReport Importer::finish() {
   if (report.repeated > 0)
     report.notes.push_back(std::to_string(report.repeated) +
                            " labels were there already, from this very file: not added again");
+  if (!options.by.empty() && !by_used_) report.notes.push_back("--by is not read: no label is without an annotator");
   for (const auto& [what, rows] : notes_) report.notes.push_back(what + ": " + std::to_string(rows) + " rows");
   if (!unread_.empty()) {
     std::string names;
@@ -155,6 +184,7 @@ ImportReport Importer::finish() {
 ImportReport import_labels(LabelStore& store, std::string_view bytes, const std::string& file,
                            const ImportOptions& options, const Watch& watch) {
   const Format format = options.format == Format::automatic ? format_of_bytes(bytes, file, watch) : options.format;
+  if (format == Format::label_studio) refuse_names(options, file);
   ImportReport report;
   store.write([&] {
     Importer to(store, bytes, file, options, watch);

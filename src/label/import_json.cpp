@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <map>
 
 #include "base/json.h"
 #include "base/nearest.h"
@@ -20,7 +21,25 @@ using io::Place;
 
 class JsonLines {
  public:
-  explicit JsonLines(Importer& to) : to_(to), all_(to.options.data.size() == 1 && to.options.data[0] == "*") {}
+  explicit JsonLines(Importer& to) : to_(to), all_(to.options.data.size() == 1 && to.options.data[0] == "*") {
+    const ImportOptions& o = to.options;
+    const std::pair<const char*, const std::string*> named[] = {{"--item", &o.item},
+                                                                {"--annotator", &o.annotator},
+                                                                {"--label", &o.label},
+                                                                {"--truth", &o.truth},
+                                                                {"--gold", &o.gold}};
+    for (const auto& [option, key] : named)
+      if (!key->empty()) unseen_.emplace(*key, option);
+    for (const std::string& key : o.data)
+      if (!all_) unseen_.emplace(key, "--data");
+  }
+
+  // Error{invalid_argument} naming a key that was asked for and that no row has.
+  void require_seen() const {
+    if (to_.report.rows > 0 && !unseen_.empty())
+      fail(Status::invalid_argument, "%s: no row has the key '%s' (%s)", to_.file.c_str(),
+           shown(unseen_.begin()->first).c_str(), unseen_.begin()->second);
+  }
 
   void row(const Place& place, std::string_view object) {
     ++to_.report.rows;
@@ -36,7 +55,7 @@ class JsonLines {
       place.refuse("\"data\" and keys for the data (--data) are both given");
     if (r.item.empty()) r.item = std::to_string(place.line);
     const int64_t item = to_.item(place.line, r.item, r.data, value_of(place, "truth", r.truth), "");
-    if (!r.gold.empty()) to_.gold(item, value_of(place, "gold", r.gold));
+    if (!r.gold.empty()) to_.gold(place.line, item, value_of(place, "gold", r.gold));
     if (!r.labels.empty()) {
       if (!io::is_array(r.labels)) place.refuse("\"labels\" is %s, expected a list", io::kind_of(r.labels));
       io::each_element(r.labels, to_.watch, [&](std::string_view label) {
@@ -61,6 +80,7 @@ class JsonLines {
 
   void sort(const Place& place, Row& r, const std::string& key, std::string_view value) {
     const ImportOptions& o = to_.options;
+    unseen_.erase(key);
     const bool asked = std::find(o.data.begin(), o.data.end(), key) != o.data.end();
     if (is(key, o.item, {"item", "task", "id"})) {
       if (!r.item.empty()) place.refuse("\"%s\" and another key name the item: --item says which", shown(key).c_str());
@@ -133,7 +153,7 @@ class JsonLines {
   void add(const Place& place, int64_t item, const Row& r, bool gold = false) {
     NewLabel l;
     l.item = item;
-    l.annotator = r.annotator.empty() ? to_.options.by : r.annotator;
+    l.annotator = r.annotator.empty() ? to_.by() : r.annotator;
     if (l.annotator.empty()) place.refuse("a label without \"annotator\" (--by says who it was)");
     l.kind = r.kind.empty() ? to_.options.kind : kind_in(place, r.kind);
     l.value = value_of(place, "label", r.label);
@@ -142,7 +162,7 @@ class JsonLines {
     if (!r.seconds.empty()) l.seconds = number_in(place, "seconds", r.seconds);
     if (!r.score.empty()) l.score = number_in(place, "score", r.score);
     to_.report.golds += gold || l.kind == Kind::gold;
-    to_.label(std::move(l));
+    to_.label(place.line, std::move(l));
   }
 
   static Kind kind_in(const Place& place, std::string_view json) {
@@ -161,7 +181,8 @@ class JsonLines {
   }
 
   Importer& to_;
-  const bool all_;  // keys that mean nothing else become data
+  std::map<std::string, const char*> unseen_;  // keys that options name, and that no row had so far; their option
+  const bool all_;                             // keys that mean nothing else become data
 };
 
 }  // namespace
@@ -171,6 +192,7 @@ void import_json_lines(Importer& to) {
   JsonLines lines(to);
   io::each_row(to.bytes, to.file, to.watch,
                [&](const Place& place, std::string_view object) { lines.row(place, object); });
+  lines.require_seen();
 }
 
 std::string name_in(const Place& place, const char* key, std::string_view json) {

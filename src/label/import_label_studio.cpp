@@ -115,7 +115,7 @@ class Tasks {
     l.gold = !l.value.empty() && io::member(object, "ground_truth", to_.watch) == "true";
     to_.report.golds += l.gold;
     to_.report.carried += l.value.empty();
-    to_.label(std::move(l));
+    to_.label(place.line, std::move(l));
   }
 
   void prediction(const Place& place, int64_t item, std::string_view object) {
@@ -129,7 +129,7 @@ class Tasks {
       l.score = number_in(place, "score", s);
     value(place, object, l);
     to_.report.carried += l.value.empty();
-    to_.label(std::move(l));
+    to_.label(place.line, std::move(l));
   }
 
   void value(const Place& place, std::string_view object, NewLabel& l) {

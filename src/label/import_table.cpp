@@ -118,7 +118,7 @@ void import_table(Importer& to) {
       if (!row[c].empty()) to.not_read(header[c]);
     const int64_t item = to.item(table.line(), std::string(row[columns.item]), data,
                                  has(columns.truth) ? value_of(columns.truth) : "", "");
-    if (has(columns.gold)) to.gold(item, value_of(columns.gold));
+    if (has(columns.gold)) to.gold(table.line(), item, value_of(columns.gold));
     if (columns.label == Columns::kNone) continue;
     if (!has(columns.label)) {
       to.note("without a label");
@@ -128,10 +128,10 @@ void import_table(Importer& to) {
       to.refuse(table.line(), "column '" + shown(header[columns.annotator]) + "' is empty");
     NewLabel label;
     label.item = item;
-    label.annotator = columns.annotator != Columns::kNone ? std::string(row[columns.annotator]) : to.options.by;
+    label.annotator = columns.annotator != Columns::kNone ? std::string(row[columns.annotator]) : to.by();
     label.kind = to.options.kind;
     label.value = value_of(columns.label);
-    to.label(std::move(label));
+    to.label(table.line(), std::move(label));
   }
 }
 

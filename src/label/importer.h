@@ -21,8 +21,9 @@ class Importer {
   // Puts the item, or returns that of an earlier row. What later rows say of it is added.
   int64_t item(int64_t line, const std::string& key, const std::string& data, const std::string& truth,
                const std::string& source);
-  void label(NewLabel label);  // its request is the row's
-  void gold(int64_t item, const std::string& value);
+  void label(int64_t line, NewLabel label);  // its request is the row's
+  void gold(int64_t line, int64_t item, const std::string& value);
+  const std::string& by();              // the annotator of a label that names none; "" = none was given
   void note(const std::string& what);   // once, with the number of rows
   void not_read(std::string_view key);  // of a column or key
   [[noreturn]] void refuse(int64_t line, const std::string& what) const;
@@ -43,8 +44,17 @@ class Importer {
     int64_t id;
     uint64_t data;  // hash
     std::string truth;
+    int64_t truth_line = 0;
   };
+  struct Gold {
+    std::string value;
+    int64_t line;
+  };
+  // Inference takes gold for certain: an item has one, where labels are classes. Refuses another one of a later row.
+  void require_one_gold(int64_t line, int64_t item, const std::string& value);
   std::unordered_map<std::string, Known> known_;  // items of earlier rows
+  std::unordered_map<int64_t, Gold> golds_;       // of items
+  bool by_used_ = false;
   std::vector<NewLabel> labels_;
   std::map<std::string, int64_t> notes_, unread_;
   int64_t given_ = 0;

@@ -126,6 +126,79 @@ class EvalRun(unittest.TestCase):
         done = puna("run", "arc_easy", MODEL, folder=self.folder, good=False)
         self.assertIn("--data says where they are", done.stderr)
 
+    def test_a_file_of_another_is_neither_replaced_nor_cut(self):
+        foreign = {
+            "json": '{"my": "notes"}',
+            "jsonl": '{"doc_id": 0, "doc": {}}\n',
+            "html": "<!doctype html><p>mine</p>",
+            "answers": "no line ends here",
+        }
+        for ending, text in foreign.items():
+            for more in ([], ["--resume"]):
+                with self.subTest(ending=ending, more=more):
+                    file = self.folder / f"name.{ending}"
+                    file.write_text(text)
+                    done = puna("run", "many.yaml", MODEL, "--out", "name", *more, folder=self.folder, good=False)
+                    self.assertEqual(done.returncode, 1)
+                    self.assertIn(f"name.{ending} is there, and is no file of this command's", done.stderr)
+                    self.assertIn("give another --out", done.stderr)
+                    self.assertEqual(file.read_text(), text)
+                    self.assertEqual(list(self.folder.glob("name.*")), [file])
+                    file.unlink()
+        # The same names without --out, and our own files, are another matter.
+        (self.folder / f"many.{MODEL.name}.html").write_text("mine")
+        done = puna("run", "many.yaml", MODEL, "--limit", 1, folder=self.folder, good=False)
+        self.assertIn(".html is there", done.stderr)
+        for _ in range(2):
+            puna("run", "many.yaml", MODEL, "--out", "own", "--limit", 1, folder=self.folder)
+        # A header that a kill cut short is ours.
+        header = self.lines("own.answers")[0]
+        (self.folder / "own.answers").write_text(header[: len(header) // 2])
+        puna("run", "many.yaml", MODEL, "--out", "own", "--limit", 1, folder=self.folder)
+
+    def test_seconds_are_those_of_all_runs_together(self):
+        puna("run", "many.yaml", MODEL, "--out", "a", "--limit", 20, folder=self.folder)
+        puna("run", "many.yaml", MODEL, "--out", "a", "--limit", 20, "--resume", folder=self.folder)
+        again = json.loads((self.folder / "a.json").read_text())["seconds"]
+        last = json.loads(self.lines("a.answers")[-2])["seconds"]
+        self.assertGreater(last, 0)
+        self.assertGreaterEqual(again, last)
+        page = (self.folder / "a.html").read_text()
+        self.assertIn("seconds, of all runs together", page)
+
+    def test_a_task_is_read_with_a_byte_order_mark_and_lines_of_windows(self):
+        plain = puna("run", "many.yaml", MODEL, "--out", "plain", "--limit", 2, folder=self.folder).stdout
+        for mark in (b"", b"\xef\xbb\xbf"):
+            for end in (b"\n", b"\r\n"):
+                with self.subTest(mark=mark, end=end):
+                    task = mark + TASK.strip().encode().replace(b"\n", end) + end
+                    (self.folder / "bom.yaml").write_bytes(task)
+                    rows = (self.folder / "many.jsonl").read_bytes()
+                    (self.folder / "bom.jsonl").write_bytes(mark + rows.replace(b"\n", end))
+                    command = ("run", "bom.yaml", MODEL, "--data", "bom.jsonl", "--out", "out", "--limit", 2)
+                    self.assertEqual(puna(*command, folder=self.folder).stdout, plain)
+
+    def test_an_option_that_would_not_be_read_is_refused(self):
+        for words, said in (
+            (("run", "many.yaml", MODEL, "--items", ""), "--items is given, but empty"),
+            (("run", "many.yaml", MODEL, "--system", "x"), "--system is not read here, only with --chat"),
+            (("run", "many.yaml", MODEL, "--multiturn"), "--multiturn is not read here, only with --chat"),
+            (
+                ("needle", MODEL, "--file", "many.yaml", "--lengths", "64", "--needles", 3),
+                "--needles is not read here, only with --kind multi-key, multi-value or multi-query",
+            ),
+            (
+                ("quant", MODEL, MODEL, "--file", "many.yaml", "--limit", 3),
+                "--limit is not read here, only with --data",
+            ),
+        ):
+            with self.subTest(said=said):
+                done = puna(*words, folder=self.folder, good=False)
+                self.assertIn(said, done.stderr)
+                self.assertEqual(done.returncode, 2)
+        done = puna("run", "many.yaml", MODEL, "--limit", 1, "--parallel", 2, folder=self.folder)
+        self.assertIn("--parallel is not read: 'many' generates no texts", done.stderr)
+
     def test_texts_are_generated_filtered_and_voted_on(self):
         (self.folder / "g.yaml").write_text(
             "task: g\ndataset_kwargs: {data_files: {test: many.jsonl}}\ntest_split: test\n"
@@ -150,6 +223,74 @@ class EvalRun(unittest.TestCase):
             self.assertIn(s["filtered_resps"][0], ["[invalid]", *"aeiouy"])
             self.assertEqual(raw["filtered_resps"][0], raw["resps"][0][0])
             self.assertEqual(s["exact_match"], float(s["filtered_resps"][0] == "e"))
+
+
+@unittest.skipUnless(
+    subprocess.run([PUNA, "label", "--help"], capture_output=True).returncode == 0, "this build has no labels"
+)
+class Labels(unittest.TestCase):
+    def setUp(self):
+        temporary = tempfile.TemporaryDirectory()
+        self.addCleanup(temporary.cleanup)
+        self.folder = pathlib.Path(temporary.name)
+        rows = ["item,annotator,label", "a,w1,x", "a,w2,x", "a,w3,y", "b,w1,y", "b,w2,y", "b,w3,y"]
+        (self.folder / "crowd.csv").write_text("\n".join(rows) + "\n")
+
+    def label(self, *words, code=0):
+        command = [PUNA, "label", *map(str, words)]
+        done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, code, done.stderr)
+        return done
+
+    def test_without_db_the_labels_are_those_of_this_folder_and_that_is_said(self):
+        self.assertIn("labels.db is not there", self.label("stats", code=1).stderr)
+        self.assertIn("puna: no --db: labels.db of this folder", self.label("import", "crowd.csv").stderr)
+        self.assertTrue((self.folder / "labels.db").is_file())
+        verbs = (("stats",), ("agree",), ("infer",), ("adjudicate",), ("export",), ("next", "--by", "z"), ("dedup",))
+        for words in verbs:
+            self.assertIn("labels.db of this folder", self.label(*words).stderr)
+        self.assertNotIn("of this folder", self.label("stats", "--db", "labels.db").stderr)
+        self.label("create", "other")
+        self.assertIn("other", self.label("stats", "--project", "other").stdout)
+
+    def test_inference_as_json_has_what_it_thinks_of_every_annotator(self):
+        self.label("import", "crowd.csv")
+        found = json.loads(self.label("infer", "--method", "majority", "--json").stdout)["reliabilities"]
+        self.assertEqual({r["name"] for r in found}, {"w1", "w2", "w3"})
+        self.assertEqual(found[0]["name"], "w3")
+        for r in found:
+            self.assertEqual(r["answers"], 2)
+            self.assertTrue(0 <= r["reliability"] <= 1)
+
+    def test_an_option_that_would_not_be_read_is_refused(self):
+        self.label("import", "crowd.csv", "--wanted", 3)
+        self.label("import", "crowd.csv", "--wanted", 3)  # what is so already may be said again
+        (self.folder / "texts.txt").write_text("one\n")
+        for words, said in (
+            (("export", "--format", "csv", "--confidence", "0.9"), "--confidence is not read here, only with --format"),
+            (("export", "--left", "a"), "--left is not read here, only with --format dpo"),
+            (("export", "--format", "sft", "--history"), "--history is not read here"),
+            (("infer", "--method", "ds", "--seed", 3), "--seed is not read here, only with --method mace"),
+            (("infer", "--method", "majority", "--iterations", 3), "--iterations is not read here"),
+            (("adjudicate", "--by", "ann"), "--by is not read here, only with --item"),
+            (("adjudicate", "--item", "a", "--as", "x", "--count", 3), "--count is not read here"),
+            (("import", "crowd.csv", "--wanted", 2), "--wanted is not read here, only of a new project"),
+            (("import", "crowd.csv", "--labels", "x,y"), "--labels is not read here, only of a new project"),
+            (("dedup", "texts.txt", "--db", "labels.db"), "--db is not read here"),
+            (("dedup", "texts.txt", "--project", "crowd"), "--project is not read here"),
+            (("dedup", "texts.txt", "--field", "a"), "--field is not read here, only of JSON"),
+            (("contaminated", "texts.txt", "--metric", "acc"), "--metric is not read here, only with --scores"),
+            (("serve", "--port", 0, "--left", "a"), "--left is not read here, only of projects of the type pairwise"),
+            (("stats", "--project", ""), "--project is given, but empty"),
+        ):
+            with self.subTest(words=words):
+                self.assertIn(said, self.label(*words, code=2).stderr)
+
+    def test_lines_of_windows_behind_a_byte_order_mark_are_texts_like_others(self):
+        line = "the plate was cold and the waiter forgot our order twice in one evening"
+        (self.folder / "texts.txt").write_bytes(b"\xef\xbb\xbf" + f"{line}\r\n{line}\r\n".encode())
+        self.label("dedup", "texts.txt", "--out", "kept.txt")
+        self.assertEqual((self.folder / "kept.txt").read_bytes(), line.encode() + b"\n")
 
 
 if __name__ == "__main__":

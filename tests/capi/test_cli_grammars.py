@@ -106,6 +106,16 @@ class Grammars(unittest.TestCase):
             self.assertIn(sentence, answers[number]["error"])
             self.assertNotIn("text", answers[number])
 
+    def test_a_file_that_a_batch_did_not_write_is_not_cut(self):
+        given = self.file("in.jsonl", json.dumps({"prompt": "It is", "max_tokens": 1}) + "\n")
+        out = self.file("mine.txt", "a note without an end of its line")
+        message = run("batch", MODEL, "--in", given, "--out", out, code=1).stderr.decode()
+        self.assertIn("line 1 is not an answer of this batch", message)
+        self.assertEqual(pathlib.Path(out).read_text(), "a note without an end of its line")
+        pathlib.Path(out).write_text('{"line":0,"te')  # what a kill leaves of ours
+        run("batch", MODEL, "--in", given, "--out", out)
+        self.assertEqual(len(pathlib.Path(out).read_text().splitlines()), 1)
+
     def test_a_conversation_is_constrained_in_every_turn(self):
         done = run("chat", MODEL, "--choices", "yes,no", stdin=b"Is it?\nAnd now?\n")
         self.assertTrue(set(done.stdout.split()) <= {b"yes", b"no"} and len(done.stdout.split()) == 2, done.stdout)

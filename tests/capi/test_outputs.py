@@ -412,6 +412,16 @@ class Runs(InFolder):
             )
         ]
 
+    def test_a_result_of_another_in_the_folder_is_not_replaced(self):
+        adapter = self.out / "adapter"
+        adapter.mkdir(parents=True)
+        for file in (adapter / "adapter_model.safetensors", self.out / "checkpoint.safetensors", self.out / "loss.svg"):
+            file.write_text("mine")
+            message = self.finetune("--steps", 1, code=1).stderr.decode()
+            self.assertIn(f"{self.out} has {file.relative_to(self.out)}, and no log.jsonl of the run", message)
+            self.assertEqual(file.read_text(), "mine")
+            file.unlink()
+
     def finetune(self, *more, **options):
         return run(*self.command(*more), **options)
 

@@ -1,5 +1,9 @@
 // Comparing runs: what is read, what is refused, what is said.
 #include "puna/eval/compare.h"
+
+#include <cmath>
+#include <cstdio>
+
 #include "support/catch.h"
 #include "support/files.h"
 #include "support/status.h"
@@ -82,6 +86,59 @@ TEST_CASE("an answer that is missing counts as wrong, in a line or without one",
   CHECK((back.missing_a == 3 && back.mean.items == 10));
 }
 
+TEST_CASE("a verdict says how few of the items both runs answered", "[eval]") {
+  const std::string many = answers(200, 150), few = answers(3, 3);
+  const Difference worse = compare_runs({run_of(many, "a"), run_of(few, "b")}).differences[0];
+  CHECK(worse.verdict == Verdict::worse);
+  CHECK(worse.both == 3);
+  CHECK(says(worse.sentence, "only 3 of 200 items have an answer in both, what is missing counts as wrong"));
+  CHECK_FALSE(says(compare_runs({run_of(many, "a"), run_of(many, "b")}).differences[0].sentence, "in both"));
+}
+
+TEST_CASE("a comparison says the same whatever the unit of the scores", "[eval]") {
+  const auto runs = [](int power) {
+    std::string a, b;
+    for (int i = 0; i < 40; ++i) {
+      const std::string item = "{\"item\": " + std::to_string(i) + ", \"score\": ";
+      char number[60];
+      snprintf(number, sizeof number, "%.17g}\n", std::ldexp(0.25 + 0.01 * (i * 7 % 40), power));
+      a += item + number;
+      snprintf(number, sizeof number, "%.17g}\n", std::ldexp(0.5 + 0.01 * (i * 11 % 40), power));
+      b += item + number;
+    }
+    return compare_runs({run_of(a, "a"), run_of(b, "b")}).differences[0];
+  };
+  const Difference one = runs(0);
+  const int power = GENERATE(-900, -600, 600);
+  const Difference other = runs(power);
+  CHECK(other.mean.p == one.mean.p);
+  CHECK(other.verdict == one.verdict);
+  CHECK(other.correlation == one.correlation);
+  CHECK(other.items_needed == one.items_needed);
+  CHECK(std::ldexp(other.mean.error, -power) == one.mean.error);
+}
+
+TEST_CASE("an interval of a bounded metric ends where the metric does", "[eval]") {
+  const auto run = [](const char* metric, double most, const char* name) {
+    std::string lines;
+    for (int i = 0; i < 6; ++i)
+      lines += "{\"item\": " + std::to_string(i) + ", \"metrics\": [\"" + metric +
+               "\"], \"cluster\": " + std::to_string(i / 2) + ", \"" + metric +
+               "\": " + std::to_string(i < 5 ? 0 : most) + "}\n";
+    return run_of(lines, name);
+  };
+  const std::pair<const char*, double> metrics[] = {{"acc", 1}, {"exact_match", 1}, {"f1", 1}, {"brier_score", 2}};
+  for (const auto& [metric, most] : metrics) {
+    CAPTURE(metric);
+    const Difference d = compare_runs({run(metric, most, "a"), run(metric, most / 2, "b")}).differences[0];
+    CHECK(d.mean_a.interval.low == 0);
+    CHECK(d.mean_a.interval.high <= most);
+    CHECK(d.mean.interval.low >= -most);
+  }
+  // Shares in percent are no shares of 1.
+  CHECK(compare_runs({run("acc", 100, "a"), run("acc", 50, "b")}).differences[0].mean_a.interval.high > 1);
+}
+
 TEST_CASE("samples of lm-evaluation-harness are read: metrics, hashes, clusters", "[eval]") {
   std::string a, b;
   for (int i = 0; i < 12; ++i) {
@@ -162,6 +219,8 @@ TEST_CASE("what is wrong with a file is said with its line", "[eval]") {
   CHECK(says(wrong(good + "{\"item\": 1}\n"), "line 2: there is no score"));
   CHECK(says(wrong(good + "{\"item\": 1, \"score\": \"x\"}\n"), "line 2: \"score\" is a text, expected a number"));
   CHECK(says(wrong(good + "{\"item\": 1, \"score\": 1e999}\n"), "line 2"));
+  for (const char* score : {"1e300", "-1e300"})
+    CHECK(says(wrong(good + "{\"item\": 1, \"score\": " + score + "}\n"), "expected a number from -1e+200 to 1e+200"));
   CHECK(says(wrong(good + "{\"item\": 1, \"score\" 1}\n"), "line 2, column 21"));
   CHECK(says(wrong(good + "{\"item\": {}, \"score\": 1}\n"), "\"item\" is an object"));
   CHECK(says(wrong(""), "there is no answer"));

@@ -64,9 +64,22 @@ class Improve(unittest.TestCase):
         refused = self.improve("--seed", "1,2")
         self.assertEqual(refused.returncode, 1)
         self.assertIn("--resume goes on with them", refused.stderr)
+        # What was learned is not learned again: the report is the same to the second.
+        adapters = [self.folder / f"improve/margin-12-seed{s}/adapter/adapter_model.safetensors" for s in (1, 2)]
+        before = [a.stat().st_mtime_ns for a in adapters]
         again = self.improve("--seed", "1,2", "--resume")
+        self.assertEqual(again.stdout, done.stdout)
+        self.assertEqual(again.stderr.count("was learned already"), 2)
+        self.assertEqual([a.stat().st_mtime_ns for a in adapters], before)
+        # A run that was stopped behind its first model goes on with the second.
+        (self.folder / "improve/margin-12-seed2/round.json").unlink()
+        (self.folder / "improve/report.md").unlink()
+        again = self.improve("--seed", "1,2", "--resume")
+        self.assertEqual(again.stderr.count("was learned already"), 1)
         seconds = re.compile(r"\d+ \|$", re.M)
         self.assertEqual(seconds.sub("", again.stdout), seconds.sub("", done.stdout))
+        # Learned otherwise, it is another model.
+        self.assertNotIn("was learned already", self.improve("--rank", "2", "--resume").stderr)
 
     def test_people_label_and_the_run_goes_on(self):
         waits = self.improve("--ask-people")
@@ -98,14 +111,92 @@ class Improve(unittest.TestCase):
         for more, why in (
             (["--budget", "200-lables"], "expected a number of labels"),
             (["--budget", "100"], "fewer than the budget of 100"),
-            (["--arm", "margn:5"], "did you mean 'margin'"),
+            (["--arm", "margn"], "did you mean 'margin'"),
             (["--seed", "1,2", "--ask-people"], "people label for one --arm and one --seed at a time"),
             (["--method", "rl"], "expected sft or dpo"),
+            (["--seed", "1,1"], "--seed has 1 twice"),
+            (["--arm", "margin", "--arm", "margin:12"], "--arm has margin-12 twice"),
         ):
             refused = self.improve(*more)
             self.assertEqual(refused.returncode, 1, more)
             self.assertIn(why, refused.stderr)
             self.assertFalse((self.folder / "improve" / "margin-12-seed1").exists())
+
+
+    def test_an_option_of_the_other_way_to_use_it_is_refused(self):
+        pairs = [PUNA, "improve", MODEL, "--pairs", "pairs.jsonl"]
+        for more, why in (
+            (["--beta", "0.2"], "--beta is not read here, only with --method dpo, or --pairs"),
+            (["--text", "t"], "--text is not read here, only with --pairs"),
+            (["--share", "0.5"], "--share is not read here"),
+            (["--max-tokens", "99"], "--max-tokens is not read here"),
+            (["--held-out-pairs", "p"], "--held-out-pairs is not read here"),
+            (["--wanted", "2"], "--wanted is not read here, only where people label"),
+            (["--decide", "ds"], "--decide is not read here, only where people label"),
+            (["--arm", "margin:5"], "--budget is not read here, only where an --arm has no number"),
+            (["--resume", "--overwrite"], "--resume excludes --overwrite"),
+            (["--text", ""], "--text is given, but empty"),
+        ):
+            with self.subTest(more=more):
+                refused = self.improve(*more)
+                self.assertIn(why, refused.stderr)
+                self.assertEqual(refused.returncode, 2)
+        for more in (
+            ["--pool", "pool.jsonl"],
+            ["--held-out", "held.jsonl"],
+            ["--regression", "r"],
+            ["--ask-people"],
+            ["--wanted", "2"],
+            ["--decide", "ds"],
+            ["--method", "sft"],
+            ["--tolerance", "0.1"],
+            ["--held-out-pairs", "p", "--share", "0.5"],
+        ):
+            with self.subTest(more=more):
+                refused = subprocess.run([*pairs, *more], cwd=self.folder, capture_output=True, text=True)
+                self.assertIn("is not read here", refused.stderr)
+                self.assertEqual(refused.returncode, 2)
+        self.assertFalse((self.folder / "improve").exists())
+
+    def test_a_file_of_another_stays_as_it_is(self):
+        (self.folder / "improve").mkdir()
+        for name in ("report.md", "report.json"):
+            file = self.folder / "improve" / name
+            file.write_text("# Mine\n")
+            for more in ([], ["--overwrite"], ["--resume"]):
+                refused = self.improve(*more)
+                self.assertEqual(refused.returncode, 1)
+                self.assertIn(f"{name} is there, and is no file of this command's", refused.stderr)
+                self.assertEqual(file.read_text(), "# Mine\n")
+            file.unlink()
+        db = self.folder / "improve" / "margin-12-seed1" / "labels.db"
+        db.parent.mkdir()
+        db.write_text("mine")
+        self.assertIn("labels.db is there, and is no file", self.improve("--overwrite").stderr)
+        self.assertEqual(db.read_text(), "mine")
+
+    def test_pairs_that_were_learned_are_not_learned_again(self):
+        rows = [
+            {"prompt": f"Mr. {n} was", "chosen": f"very glad of the {n} party", "rejected": f"made of {n} glass"}
+            for n in NAMES
+        ]
+        (self.folder / "pairs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        command = [PUNA, "improve", MODEL, "--pairs", "pairs.jsonl", "--budget", "6", "--epochs", "1", "--seed", "1,2"]
+
+        def improve(*more):
+            return subprocess.run([*command, *more], cwd=self.folder, capture_output=True, text=True, timeout=300)
+
+        done = improve()
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("--resume goes on behind it, --overwrite begins anew", improve().stderr)
+        again = improve("--resume")
+        self.assertEqual(again.stdout, done.stdout)
+        self.assertEqual(again.stderr.count("was learned already"), 2)
+        (self.folder / "improve/pairs-seed2/round.json").unlink()
+        again = improve("--resume")
+        self.assertEqual(again.stderr.count("was learned already"), 1)
+        seconds = re.compile(r"\d+ s\.")
+        self.assertEqual(seconds.sub("", again.stdout), seconds.sub("", done.stdout))
 
 
 if __name__ == "__main__":

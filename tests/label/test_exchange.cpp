@@ -240,8 +240,7 @@ TEST_CASE("lines for training are made of decided items, and it is said what is 
 TEST_CASE("what is wrong with a file is said with its line, and nothing of the file stays", "[label]") {
   CHECK(says(refusal("item,annotator,label\na,w,x\nb,w\n"), "f.csv, line 3: 2 fields, expected 3"));
   CHECK(says(refusal("item,annotator,label\n,w,x\n"), "line 2: column 'item' is empty"));
-  CHECK(says(refusal("item,truth\na,x\na,x\na,y\n"),
-             "line 4: item 'a' has the truth \"y\", and \"x\" in an earlier row"));
+  CHECK(says(refusal("item,truth\na,x\na,x\na,y\n"), "line 4: item 'a' has the truth \"y\", and \"x\" in line 2"));
   CHECK(says(refusal("item,label\na,x\n"), "there is no column annotator (or worker)"));
   CHECK(says(refusal("thing,annotator,label\na,w,x\n"),
              "there is no column item (or task): it has 'thing', 'annotator', 'label'"));
@@ -262,6 +261,58 @@ TEST_CASE("what is wrong with a file is said with its line, and nothing of the f
   CHECK(
       says(refusal("{\"item\": 1, \"annotator\": \"w\", \"label\": \"" + std::string(10 << 20, 'x') + "\"", "f.jsonl"),
            "f.jsonl, line 1"));
+}
+
+TEST_CASE("an item with two gold labels in one file is refused with both lines, whatever the format", "[label]") {
+  ImportOptions gold;
+  gold.kind = Kind::gold;
+  CHECK(says(refusal("item,gold\na,good\nb,good\na,bad\n"),
+             "f.csv, line 4: item 'a' has the gold label \"bad\", and \"good\" in line 2"));
+  CHECK(says(refusal("item,annotator,label\na,w1,x\na,w2,y\n", "f.csv", gold), "line 3: item 'a' has the gold label"));
+  CHECK(says(refusal("{\"item\": 1, \"gold\": \"x\"}\n{\"item\": 1, \"gold\": \"y\"}\n", "f.jsonl"),
+             "line 2: item '1' has the gold label \"y\", and \"x\" in line 1"));
+  CHECK(says(refusal(R"({"item": 1, "labels": [{"annotator": "a", "label": "x", "gold": true},)"
+                     R"({"annotator": "b", "label": "y", "gold": true}]})",
+                     "f.jsonl"),
+             "line 1: item '1' has the gold label"));
+  const auto task = [](const char* choice) {
+    return std::string(
+               R"({"completed_by": 1, "ground_truth": true, "result": [{"type": "choices", "value": {"choices": [")") +
+           choice + "\"]}}]}";
+  };
+  CHECK(says(refusal(R"([{"id": 7, "data": {}, "annotations": [)" + task("x") + "," + task("y") + "]}]", "f.json"),
+             "item '7' has the gold label"));
+  CHECK(refusal("item,gold\na,good\na,good\n").empty());
+  CHECK(says(refusal("item,truth\na,good\na,bad\n"), "item 'a' has the truth \"bad\", and \"good\" in line 2"));
+}
+
+TEST_CASE("of gold labels that came one after the other the last counts, and it is told how many did not", "[label]") {
+  const auto store = open_label_store(":memory:");
+  take(*store, "item,annotator,label,gold\na,w,x,x\nb,w,y,\n", "first.csv");
+  take(*store, "item,gold\na,y\n", "second.csv");
+  const Answers answers = answers_of(*store, store->project(""), false);
+  CHECK(answers.replaced_gold == 1);
+  CHECK(answers.labels[size_t(answers.gold[0])] == "y");
+  CHECK(infer(answers).label[0] == answers.gold[0]);
+}
+
+TEST_CASE("names and annotators that a file has no use for are refused or told", "[label]") {
+  ImportOptions o;
+  o.label = "lable";
+  CHECK(says(refusal("{\"item\": 1, \"annotator\": \"a\", \"label\": \"x\"}\n", "f.jsonl", o),
+             "f.jsonl: no row has the key 'lable' (--label)"));
+  o = {};
+  o.data = {"txt"};
+  CHECK(says(refusal("{\"item\": 1, \"text\": \"x\"}\n", "f.jsonl", o), "no row has the key 'txt' (--data)"));
+  o = {};
+  o.item = "id";
+  CHECK(says(refusal("[{\"id\": 1, \"data\": {}, \"annotations\": []}]", "f.json", o), "--item is not read here"));
+  o = {};
+  o.by = "ann";
+  const auto store = open_label_store(":memory:");
+  const ImportReport r = take(*store, "item,annotator,label\na,w,x\n", "f.csv", o);
+  REQUIRE(r.notes.size() == 1);
+  CHECK(says(r.notes[0], "--by is not read"));
 }
 
 TEST_CASE("50,000 tasks are read and written in seconds", "[label][slow]") {

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <sstream>
 
+#include "base/utf8.h"
 #include "puna/base/error.h"
 
 namespace puna::http {
@@ -14,7 +15,7 @@ constexpr size_t kShortest = 16, kLongest = 512;  // of a secret: shorter ones c
 
 std::vector<Secret> parse_secrets(std::string_view text, const std::string& place) {
   std::vector<Secret> all;
-  std::istringstream lines{std::string(text)};
+  std::istringstream lines{std::string(without_bom(text))};
   int number = 0;
   for (std::string line; std::getline(lines, line);) {
     ++number;

@@ -35,6 +35,7 @@ struct Difference {
   double items_needed = 0;                   // to find a difference as large as this one; infinite when it is 0
   double correlation = 0;                    // of the two runs' scores; 0 where one of them has no spread
   int64_t missing_a = 0, missing_b = 0;      // answers that are not there
+  int64_t both = 0;                          // items that both answered
   Verdict verdict = Verdict::cannot_tell;
   std::string sentence;
 };
@@ -54,5 +55,7 @@ std::string text_of(const Comparison& comparison, const CompareOptions& options)
 std::string json_of(const Comparison& comparison, const CompareOptions& options);
 
 bool lower_is_better(const std::string& metric);
+// What a metric's mean can be; nothing for one that is not known. An interval ends where its metric does.
+std::optional<Interval> range_of_metric(const std::string& metric);
 
 }  // namespace puna::eval

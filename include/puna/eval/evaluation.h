@@ -58,13 +58,17 @@ struct EvaluationResult {
 
 // What the host knows beside the answers, for reports.
 struct RunFacts {
-  std::string model;  // its name
-  double seconds = 0, load_seconds = 0;
+  std::string model;   // its name
+  double seconds = 0;  // of all runs together, where one went on with another's answers
+  double load_seconds = 0;
   uint64_t peak_bytes = 0, model_bytes = 0;
   int32_t threads = 0;
   int64_t restored = 0;  // answers that an earlier run left
   std::string samples;   // the file of the items' scores, as the JSON names it
 };
+
+// Stands in the head of every page of html(), among its first 512 bytes.
+inline constexpr const char* kPageMark = "<meta name=\"generator\" content=\"puna eval run\">";
 
 class Evaluation {
  public:

@@ -13,6 +13,11 @@ namespace puna::eval {
 struct Interval {
   double low = 0, high = 0;
 };
+// What of an interval lies in a range: both ends, each moved to the range's nearest number.
+Interval within(const Interval& interval, const Interval& range) noexcept;
+
+// Scores lie between this and its negative: sums of as many as there can be are finite.
+inline constexpr double kLargestScore = 1e200;
 
 // A mean with its standard error. Interval and p by Student's t with clusters - 1 degrees of freedom.
 struct MeanEstimate {

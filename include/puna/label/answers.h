@@ -21,6 +21,7 @@ struct Answers {
   std::vector<int32_t> gold;    // of every item: its label, which inference takes as certain; kUnknown
   std::vector<int32_t> truth;   // of every item: what accuracies are measured against, never looked at otherwise
   int64_t repeated = 0;         // answers of a worker to an item that it had answered before: all count
+  int64_t replaced_gold = 0;    // gold labels of the store that are other than a later one of their item: that counts
 
   int64_t count_gold() const;
   int64_t count_truth() const;

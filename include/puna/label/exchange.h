@@ -43,7 +43,8 @@ struct ImportReport {
   std::vector<std::string> notes;  // what was left out, and why
 };
 
-// All of a file or nothing of it. The same file a second time adds no label. Error{bad_file} with line and column.
+// All of a file or nothing of it. The same file a second time adds no label. Error{bad_file} with line and column, also
+// for an item with two gold labels or truths; {invalid_argument} for a name that no column or key has.
 ImportReport import_labels(LabelStore& store, std::string_view bytes, const std::string& file,
                            const ImportOptions& options, const Watch& watch = Watch());
 
@@ -63,7 +64,8 @@ struct ExportReport {
 ExportReport export_labels(LabelStore& store, const Project& project, const ExportOptions& options,
                            FunctionRef<void(std::string_view)> write, const Watch& watch = Watch());
 
-// The current labels of a project as answers: gold labels are gold, labels of models answers if wanted.
+// The current labels of a project as answers: gold labels are gold, the last of an item where several are, labels of
+// models answers if wanted.
 // Error{unsupported} for texts and spans, which have no classes.
 Answers answers_of(LabelStore& store, const Project& project, bool with_models, const Watch& watch = Watch());
 
