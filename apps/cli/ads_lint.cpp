@@ -147,17 +147,24 @@ void add_ads_lint(const Verb& ads) {
   const auto f = std::make_shared<LintFlags>();
   const Verb verb(ads, "lint",
                   "What a platform will object to in texts, with the place and the reason; exit code 1: errors");
-  verb.option("TEXT", f->texts, "one text or more");
-  verb.option("--placement", f->placement,
-              "google.search, google.pmax, meta.feed, meta.reels, meta.stories: its rules alone");
-  verb.option("--field", f->field, "headline, description, ...: with its limit");
-  verb.option("--brief", f->brief, "a brief: claims that its facts do not make, its banned terms and competitors");
-  verb.option("--language", f->language, "of the texts (default: the brief's, or en)");
+  const Option texts = verb.option("TEXT", f->texts, "one text or more");
+  const Option placement = verb.option(
+      "--placement", f->placement, "google.search, google.pmax, meta.feed, meta.reels, meta.stories: its rules alone");
+  const Option field = verb.option("--field", f->field, "headline, description, ...: with its limit");
+  const Option brief =
+      verb.option("--brief", f->brief, "a brief: claims that its facts do not make, its banned terms and competitors");
+  const Option language = verb.option("--language", f->language, "of the texts (default: the brief's, or en)");
   verb.option("--rules", f->rules, "other rules: a file as src/ads/creative/rules.inc has them");
   verb.option("--placements", f->placements, "other placements, likewise");
-  verb.option("--labelled", f->labelled,
-              "a table of texts and what is to be found in them: precision and recall per rule");
-  verb.flag("--list", f->list, "the rules");
+  // Each row says its placement and field; there is no brief.
+  const Option labelled = verb.option(
+      "--labelled", f->labelled, "a table of texts and what is to be found in them: precision and recall per rule");
+  const Option list = verb.flag("--list", f->list, "the rules");
+  for (const Option* other : {&texts, &placement, &field, &brief, &language}) {
+    labelled.excludes(*other);
+    list.excludes(*other);
+  }
+  list.excludes(labelled);
   verb.flag("--json", f->json, "one line of JSON");
   verb.run([f] { run_lint(*f); });
 }

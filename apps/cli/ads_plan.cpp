@@ -135,7 +135,6 @@ void run_replay(const PlanFlags& f) {
 
 void run_plan(const PlanFlags& f) {
   if (!f.replay.empty()) {
-    if (!f.brief.empty()) fail(Status::invalid_argument, "BRIEF beside --replay: a plan brings its own brief");
     return run_replay(f);
   }
   if (f.brief.empty()) usage_error_missing("BRIEF");
@@ -163,21 +162,23 @@ void add_ads_plan(const Verb& ads) {
   const Verb verb(
       ads, "plan",
       "The texts of advertisements from a brief: within limits, from facts alone, linted; nothing is published");
-  verb.option("BRIEF", f->brief, "a JSON file: docs/ads.md");
+  const Option brief = verb.option("BRIEF", f->brief, "a JSON file: docs/ads.md");
   verb.output("--out", f->out, "the plan, a JSON file");
-  verb.option("--replay", f->replay, "a plan: written again, it has to have the same bytes");
+  const Option replay =
+      verb.option("--replay", f->replay, "a plan: written again, it has to have the same bytes").excludes(brief);
   verb.option("--model", f->model,
               "a GGUF file or a Hugging Face folder (default: SmolLM2 in $PUNA_MODELS or ~/.cache/puna/models)");
   verb.option("--adapter", f->adapter, "the brand's voice: a LoRA adapter, a folder as PEFT's or a GGUF file");
-  verb.option("--temperature", f->temperature, "of the model's choice (default 0.9)").within(0, 10);
+  verb.option("--temperature", f->temperature, "of the model's choice (default 0.9)").within(0, 10).excludes(replay);
   verb.option("--top-p", f->top_p, "keeps the likeliest tokens that have this probability together (default 0.95)")
-      .within(0.001, 1);
+      .within(0.001, 1)
+      .excludes(replay);
   verb.option("--parallel", f->parallel, "texts that are written at once (default 16); the texts are the same")
       .within(1, 256);
   verb.option("--rules", f->rules, "other rules of lint");
   verb.option("--placements", f->placements, "other placements");
-  verb.flag("--exact", f->exact, "float32 activations, keys and values, dequantised weights");
-  verb.flag("--json", f->json, "print the plan");
+  verb.flag("--exact", f->exact, "float32 activations, keys and values, dequantised weights").excludes(replay);
+  verb.flag("--json", f->json, "print the plan").excludes(replay);
   f->machine.add_machine(verb);
   verb.run([f] { run_plan(*f); });
 }

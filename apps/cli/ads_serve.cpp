@@ -61,10 +61,11 @@ void add_ads_serve(const Verb& ads) {
   const auto f = std::make_shared<AdsServeFlags>();
   const Verb verb(ads, "serve",
                   "A page: previews as placements truncate them, lint as you type, approval, a simulated week");
-  verb.option("BRIEF", f->brief, "a brief to begin with");
-  verb.option("--plan", f->plan, "a plan of `puna ads plan` to look at; it brings its brief");
-  verb.option("--model", f->model, "writes plans on the page (a GGUF file or a Hugging Face folder)");
-  verb.option("--adapter", f->adapter, "the brand's voice: a LoRA adapter");
+  const Option brief = verb.option("BRIEF", f->brief, "a brief to begin with");
+  verb.option("--plan", f->plan, "a plan of `puna ads plan` to look at; it brings its brief").excludes(brief);
+  const Option model =
+      verb.option("--model", f->model, "writes plans on the page (a GGUF file or a Hugging Face folder)");
+  verb.option("--adapter", f->adapter, "the brand's voice: a LoRA adapter").needs(model);
   verb.option("--db", f->db, "keeps what is approved and rejected, as labels of the project \"ads\"");
   verb.option("--host", f->host, "address to listen at (default: 127.0.0.1, this machine alone)");
   verb.option("--port", f->port, "port; 0 = any that is free (default: 8082)").within(0, 65535);
