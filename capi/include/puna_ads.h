@@ -394,10 +394,10 @@ typedef struct puna_lint_options {
 } puna_lint_options;
 
 PUNA_API puna_status puna_lint_create(const puna_lint_options* options, puna_lint** lint);
-/* placement, "google.search", may be NULL: then the rules of all platforms hold; so may field, "headline": then there is
- * no limit. *errors (may be NULL): 1 = the platform refuses the text, or it says what it may not. `json`: {"text",
- * "graphemes", "columns", "utf16", "errors", "findings": [{"rule", "severity", "begin", "end", "text", "reason"}]}, with
- * "length" in the placement's characters and the field's "limit"; begin and end are bytes. */
+/* placement, "google.search", may be NULL: then the rules of all platforms hold; so may field, "headline": then there
+ * is no limit. *errors (may be NULL): 1 = the platform refuses the text, or it says what it may not. `json`: {"text",
+ * "graphemes", "columns", "utf16", "errors", "findings": [{"rule", "severity", "begin", "end", "text", "reason"}]},
+ * with "length" in the placement's characters and the field's "limit"; begin and end are bytes. */
 PUNA_API puna_status puna_lint_check(const puna_lint* lint, const char* placement, const char* field, const char* text,
                                      size_t text_bytes, int32_t* errors, puna_buffer* json);
 PUNA_API void puna_lint_free(puna_lint* lint);

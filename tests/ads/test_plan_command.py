@@ -116,7 +116,9 @@ class Bundled(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         folder = pathlib.Path(FOLDER.name)
-        data = written("voice.jsonl", json.dumps({"prompt": "Visit", "completion": " us, every morning, at Ann's"}) + "\n")
+        data = written(
+            "voice.jsonl", json.dumps({"prompt": "Visit", "completion": " us, every morning, at Ann's"}) + "\n"
+        )
         flags = "--data", data, "--out", folder / "voice", "--steps", "8", "--lr", "0.02"
         subprocess.run([PUNA, "finetune", AUSTEN, *flags], check=True, capture_output=True, timeout=1000)
         cls.adapter = next(p.parent for p in (folder / "voice").rglob("adapter_config.json"))

@@ -74,7 +74,6 @@ class Docs(unittest.TestCase):
                 )
                 self.assertEqual(done.stdout + done.stderr, shown)
 
-
     def test_what_came_of_the_texts_runs_as_it_is_written(self):
         text = (ROOT / "docs/ads.md").read_text(encoding="utf-8")
         section = text[text.index("## What came of the texts") :]

@@ -1,5 +1,6 @@
-"""Advertisements: texts from a brief, lint, what to bid so that a budget lasts, money that cannot be overspent, which variant to show to whom,
-what a log can tell of another policy. Money is int, millionths of the currency's unit; clocks and seeds are yours.
+"""Advertisements: texts from a brief, lint, what to bid so that a budget lasts, money that cannot be overspent, which
+variant to show to whom, what a log can tell of another policy. Money is int, millionths of the currency's unit; clocks
+and seeds are yours.
 
 >>> ledger = puna.ads.Ledger()
 >>> shop = ledger.add_campaign(ledger.add_account(cap=5_000_000), budget=1_000_000)
@@ -557,17 +558,14 @@ class Lint:
         self, *, brief: Any = None, rules: Any = None, placements: Any = None, language: Optional[str] = None
     ) -> None:
         fields, alive = _texts(brief=brief, rules=rules, placements=placements)
-        if language is not None:
-            fields["language"] = ffi.new("char[]", language.encode())
+        fields["language"] = c_text(language, "language")
         self._handle = _new("puna_lint", sized("puna_lint_options", **fields))
         del alive
 
     def check(self, text: str, *, placement: Optional[str] = None, field: Optional[str] = None) -> Linted:
         data = text.encode("utf-8", "surrogateescape")
-        name = [ffi.NULL if n is None else ffi.new("char[]", n.encode()) for n in (placement, field)]
-        found = json.loads(
-            text_of(lib.puna_lint_check, self._handle, name[0], name[1], data, len(data), ffi.NULL)
-        )
+        where, kind = c_text(placement, "placement") or ffi.NULL, c_text(field, "field") or ffi.NULL
+        found = json.loads(text_of(lib.puna_lint_check, self._handle, where, kind, data, len(data), ffi.NULL))
         findings = [Finding(*(f[key] for key in Finding._fields)) for f in found["findings"]]
         return Linted(found["errors"], findings, found.get("length"), found.get("limit"))
 
@@ -591,9 +589,8 @@ def plan(
     data = _json_bytes(brief)
     fields, alive = _texts(rules=rules, placements=placements)
     for name, value in (("model_name", model_name), ("adapter_name", adapter_name), ("made_at", made_at)):
-        fields[name] = ffi.new("char[]", value.encode())
-    if adapter is not None:
-        fields["adapter"] = adapter._handle
+        fields[name] = c_text(value, name)
+    fields["adapter"] = None if adapter is None else adapter._handle
     raised: List[BaseException] = []
     stopped: List[bool] = []
 
