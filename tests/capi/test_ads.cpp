@@ -496,9 +496,9 @@ TEST_CASE("C: texts are linted against rules, placements and a brief", "[capi][a
   int32_t errors = -1;
   const std::string loud = linted(plain, "google.search", "headline", "SALE on bread!", &errors);
   CHECK(errors == 1);
-  CHECK(has(loud, R"("rule": "google/capitals")"));
-  CHECK(has(loud, R"("limit": 30)"));
-  CHECK(has(linted(plain, "google.search", "headline", "Bread for you", &errors), R"("findings": [])"));
+  CHECK(has(loud, R"("rule":"google/capitals")"));
+  CHECK(has(loud, R"("limit":30)"));
+  CHECK(has(linted(plain, "google.search", "headline", "Bread for you", &errors), R"("findings":[])"));
   CHECK(errors == 0);
   CHECK_FALSE(has(linted(plain, nullptr, nullptr, "Bread for you"), "limit"));
 

@@ -228,11 +228,12 @@ class ChatTest(unittest.TestCase):
     def test_calls_that_the_template_does_not_write_are_told_on_every_endpoint(self):
         calls = [("get_weather", {"city": "Bath"}), ("get_weather", {"days": [1, 2]}), ("look", {})]
         for name, arguments in calls:
-            call = {"id": "a", "type": "function", "function": {"name": name, "arguments": json.dumps(arguments)}}
+            written = json.dumps(arguments, separators=(",", ":"))
+            call = {"id": "a", "type": "function", "function": {"name": name, "arguments": written}}
             said = {"role": "user", "content": "The weather?"}
             chat = lambda *more: {"messages": [said, *more, {"role": "user", "content": "rain"}]}
             use = {"type": "tool_use", "id": "a", "name": name, "input": arguments}
-            item = {"type": "function_call", "call_id": "a", "name": name, "arguments": json.dumps(arguments)}
+            item = {"type": "function_call", "call_id": "a", "name": name, "arguments": written}
             output = {"type": "function_call_output", "call_id": "a", "output": "rain"}
             result = {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "a", "content": "rain"}]}
             history = [said, {"role": "assistant", "content": None, "tool_calls": [call]}]

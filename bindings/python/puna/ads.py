@@ -18,7 +18,21 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, NamedTupl
 
 import numpy as np
 
-from .native import check, created, ffi, integer_array, lib, on_worker, one_of, pointer, read, sized, text_of, values_of
+from .native import (
+    c_text,
+    check,
+    created,
+    ffi,
+    integer_array,
+    lib,
+    on_worker,
+    one_of,
+    pointer,
+    read,
+    sized,
+    text_of,
+    values_of,
+)
 
 if TYPE_CHECKING:
     from .adapter import Adapter
