@@ -11,7 +11,7 @@ namespace {
 using namespace puna;
 using namespace puna::studio;
 
-constexpr const char* kPaths[] = {"/v1/lint", "/v1/plan", "/v1/decide", "/v1/week", "/v1/state"};
+constexpr const char* kStudioPaths[] = {"/v1/lint", "/v1/plan", "/v1/decide", "/v1/week", "/v1/state"};
 
 // Without a model: what a plan's brief becomes is fuzz_ads_brief's.
 std::string plan_of(std::string_view brief) {
@@ -34,7 +34,7 @@ FUZZ_TARGET(studio_request) {
   Api api(std::move(o), {});
   http::Request r;
   r.body = std::string(test::text_of(data + 1, size - 1));
-  for (const char* path : {kPaths[data[0] % std::size(kPaths)], "/v1/state"}) {
+  for (const char* path : {kStudioPaths[data[0] % std::size(kStudioPaths)], "/v1/state"}) {
     r.path = path;
     r.method = r.path == "/v1/state" ? "GET" : "POST";
     const http::Answer a = api.answer(r);

@@ -44,16 +44,24 @@ LintContext Linter::context(std::string_view placement, std::string_view field) 
 std::string lint_json(std::string_view text, std::span<const Finding> findings, const LintContext& context) {
   PUNA_REQUIRE(is_utf8(text), "the text is no UTF-8");
   const TextLength n = text_length(text);
-  OrderedJson list = OrderedJson::array();
-  for (const Finding& x : findings)
-    list.push_back({{"rule", x.rule},
-                    {"severity", name_of(x.severity)},
-                    {"begin", x.begin},
-                    {"end", x.end},
-                    {"text", text.substr(x.begin, x.end - x.begin)},
-                    {"reason", x.reason}});
-  OrderedJson json = {{"text", text},     {"graphemes", n.graphemes},       {"columns", n.columns},
-                      {"utf16", n.utf16}, {"errors", has_errors(findings)}, {"findings", std::move(list)}};
+  // Member by member: nlohmann-json loses what it has of a list in braces when memory runs out.
+  OrderedJson json = OrderedJson::object();
+  json["text"] = text;
+  json["graphemes"] = n.graphemes;
+  json["columns"] = n.columns;
+  json["utf16"] = n.utf16;
+  json["errors"] = has_errors(findings);
+  OrderedJson& list = json["findings"] = OrderedJson::array();
+  for (const Finding& x : findings) {
+    OrderedJson one = OrderedJson::object();
+    one["rule"] = x.rule;
+    one["severity"] = name_of(x.severity);
+    one["begin"] = x.begin;
+    one["end"] = x.end;
+    one["text"] = text.substr(x.begin, x.end - x.begin);
+    one["reason"] = x.reason;
+    list.push_back(std::move(one));
+  }
   if (context.placement) json["length"] = length_in(*context.placement, text);
   if (context.field) json["limit"] = context.field->limit;
   return json_text(json);
