@@ -35,50 +35,95 @@ ads::Reached kind_of(const ads::Rows& rows, int column) {
        shown(rows.text(column)).c_str(), did_you_mean(rows.text(column), kKinds).c_str());
 }
 
+// A table of events, row by row.
+class EventRows {
+ public:
+  EventRows(const TextInput& input, const std::string& name, const Watch& watch)
+      : rows_(input.file().text, name, watch) {
+    rows_.only({"event", "key", "impression", "time", "segment", "variant", "propensity", "person", "placement"});
+    event_ = rows_.column("event");
+    key_ = rows_.column("key");
+    impression_ = rows_.column("impression");
+    time_ = rows_.column("time");
+    segment_ = rows_.column("segment");
+    variant_ = rows_.column("variant");
+    propensity_ = rows_.column("propensity");
+    person_ = rows_.column("person");
+    placement_ = rows_.find("placement");
+  }
+  bool next(ads::FeedbackEvent& e) {
+    if (!rows_.next()) return false;
+    e = {};
+    e.kind = kind_of(rows_, event_);
+    e.key = text(key_, "a key of 1 to 256 bytes, the event's own");
+    e.time = rows_.integer(time_, INT64_MIN, INT64_MAX);
+    if (e.kind == ads::Reached::shown) {
+      if (!rows_.text(impression_).empty())
+        rows_.bad(impression_, "empty: 'shown' is the impression, and 'key' is its key");
+      e.segment = text(segment_, "a text of 1 to 256 bytes");
+      e.variant = text(variant_, "a text of 1 to 256 bytes");
+      e.placement = placement_ < 0 ? "all" : text(placement_, "a text of 1 to 256 bytes");
+      e.person = text(person_, "an id of 1 to 256 bytes: what comes of one person is no independent evidence");
+      e.propensity = rows_.number(propensity_, 0, 1);
+      if (e.propensity == 0) rows_.bad(propensity_, "the probability with which the text was drawn, above 0");
+    } else {
+      e.impression = text(impression_, "the key of the event 'shown' that it came of");
+      for (const int column : {segment_, variant_, propensity_, person_, placement_})
+        if (column >= 0 && !rows_.text(column).empty())
+          rows_.bad(column, "empty: a result has what its impression has");
+    }
+    return true;
+  }
+  void rewind() { rows_.rewind(); }
+  int64_t line() const { return rows_.line(); }
+
+ private:
+  std::string text(int column, const char* what) const {
+    if (rows_.text(column).empty() || rows_.text(column).size() > 256) rows_.bad(column, what);
+    return std::string(rows_.text(column));
+  }
+
+  ads::Rows rows_;
+  int event_, key_, impression_, time_, segment_, variant_, propensity_, person_, placement_;
+};
+
 void run_add(const EventsFlags& f) {
   constexpr size_t kBatch = 4096;
   const TextInput input(f.input);
-  const auto store = ads::open_feedback(f.store);
   ads::FeedbackCounts all;
+  int64_t in_store = 0;
   stoppable([&](const Watch& watch) {
-    ads::Rows rows(input.file().text, f.input, watch);
-    const int event = rows.column("event"), key = rows.column("key"), impression = rows.column("impression"),
-              time = rows.column("time"), segment = rows.column("segment"), variant = rows.column("variant"),
-              propensity = rows.column("propensity"), person = rows.column("person"),
-              placement = rows.find("placement");
+    EventRows rows(input, f.input, watch);
+    ads::FeedbackEvent event;
+    while (rows.next(event)) {}  // all of it is right before anything is added
+    rows.rewind();
+    const auto store = ads::open_feedback(f.store);
     std::vector<ads::FeedbackEvent> batch;
-    const auto text = [&](int column, const char* what) {
-      if (rows.text(column).empty() || rows.text(column).size() > 256) rows.bad(column, what);
-      return std::string(rows.text(column));
-    };
+    std::vector<int64_t> lines;
     const auto flush = [&] {
-      const ads::FeedbackCounts counts = store->add(batch);
-      all.added += counts.added;
-      all.repeated += counts.repeated;
-      batch.clear();
-    };
-    while (rows.next()) {
-      ads::FeedbackEvent e;
-      e.kind = kind_of(rows, event);
-      e.key = text(key, "a key of 1 to 256 bytes, the event's own");
-      e.time = rows.integer(time, INT64_MIN, INT64_MAX);
-      if (e.kind == ads::Reached::shown) {
-        e.segment = text(segment, "a text of 1 to 256 bytes");
-        e.variant = text(variant, "a text of 1 to 256 bytes");
-        e.placement = placement < 0 ? "all" : text(placement, "a text of 1 to 256 bytes");
-        e.person = text(person, "an id of 1 to 256 bytes: what comes of one person is no independent evidence");
-        e.propensity = rows.number(propensity, 0, 1);
-        if (e.propensity == 0) rows.bad(propensity, "the probability with which the text was drawn, above 0");
-      } else {
-        e.impression = text(impression, "the key of the event 'shown' that it came of");
+      try {
+        const ads::FeedbackCounts counts = store->add(batch);
+        all.added += counts.added;
+        all.repeated += counts.repeated;
+      } catch (const Error& e) {
+        size_t index = 0;
+        int what = 0;
+        if (sscanf(e.what(), "event %zu: %n", &index, &what) != 1 || index >= lines.size()) throw;
+        fail(e.status(), "%s, line %jd: %s", f.input.c_str(), intmax_t(lines[index]), e.what() + what);
       }
-      batch.push_back(std::move(e));
+      batch.clear();
+      lines.clear();
+    };
+    while (rows.next(event)) {
+      batch.push_back(std::move(event));
+      lines.push_back(rows.line());
       if (batch.size() == kBatch) flush();
     }
     flush();
+    in_store = store->count();
   });
   print_format("%jd events added, %jd known already; %jd in the store\n", intmax_t(all.added), intmax_t(all.repeated),
-               intmax_t(store->count()));
+               intmax_t(in_store));
 }
 
 std::unique_ptr<ads::FeedbackStore> open_existing(const std::string& store) {

@@ -5,8 +5,7 @@
 #include "base/json.h"
 #include "base/os.h"
 #include "common.h"
-#include "puna/ads/brief.h"
-#include "puna/ads/lint.h"
+#include "puna/ads/linter.h"
 #include "puna/base/error.h"
 #include "puna/text/graphemes.h"
 
@@ -19,42 +18,22 @@ struct LintFlags {
   bool json = false, list = false;
 };
 
-struct Against {  // what texts are held against
-  std::shared_ptr<const ads::LintRules> rules;
-  ads::Placements placements;
-  ads::Brief brief;
-  std::vector<std::string> names;
-  std::unique_ptr<ads::FactLock> lock;
-  ads::LintContext context;
-};
-
 std::string cells(const std::string& text, size_t begin, size_t end) {  // a line of ^ below a part of a text
   const TextLength before = text_length(std::string_view(text).substr(0, begin));
   const TextLength part = text_length(std::string_view(text).substr(begin, end - begin));
   return std::string(size_t(before.columns), ' ') + std::string(size_t(std::max<int64_t>(part.columns, 1)), '^');
 }
 
-void read(const LintFlags& f, Against& a) {
-  a.rules = ads_rules(f.rules);
-  a.placements = ads_placements(f.placements);
-  if (f.placement.empty() && !f.field.empty())
-    fail(Status::invalid_argument, "--field without --placement, which has the field");
-  if (!f.placement.empty()) a.context.placement = &a.placements.find(f.placement);
-  if (!f.field.empty()) a.context.field = &ads::find_field(*a.context.placement, f.field);
+ads::LinterOptions options_of(const LintFlags& f) {
+  ads::LinterOptions o;
+  o.rules = ads_rules(f.rules);
+  o.placements = ads_placements(f.placements);
   if (!f.brief.empty()) {
-    a.brief = ads::read_brief(read_input(f.brief), f.brief, a.placements);
-    std::vector<std::string> facts;
-    for (const ads::Fact& fact : a.brief.facts) facts.push_back(fact.text);
-    a.names = a.brief.voice_words;
-    a.names.push_back(a.brief.name);
-    a.lock = std::make_unique<ads::FactLock>(facts, a.names);
-    a.context.facts = a.lock.get();
-    a.context.banned = a.brief.banned;
-    a.context.competitors = a.brief.competitors;
-    a.context.names = a.names;
-    a.context.language = a.brief.language;
+    o.brief = read_input(f.brief);
+    o.brief_name = f.brief;
   }
-  if (!f.language.empty()) a.context.language = f.language;
+  o.language = f.language;
+  return o;
 }
 
 void print_text(const std::string& text, const std::vector<ads::Finding>& findings) {
@@ -64,29 +43,9 @@ void print_text(const std::string& text, const std::vector<ads::Finding>& findin
                  x.reason.c_str());
 }
 
-OrderedJson json_of(const std::string& text, const std::vector<ads::Finding>& findings, const Against& a) {
-  const TextLength n = text_length(text);
-  OrderedJson list = OrderedJson::array();
-  for (const ads::Finding& x : findings)
-    list.push_back({{"rule", x.rule},
-                    {"severity", ads::name_of(x.severity)},
-                    {"begin", x.begin},
-                    {"end", x.end},
-                    {"text", text.substr(x.begin, x.end - x.begin)},
-                    {"reason", x.reason}});
-  OrderedJson json = {{"text", text},
-                      {"graphemes", n.graphemes},
-                      {"columns", n.columns},
-                      {"utf16", n.utf16},
-                      {"errors", ads::has_errors(findings)},
-                      {"findings", list}};
-  if (a.context.placement) json["length"] = ads::length_in(*a.context.placement, text);
-  if (a.context.field) json["limit"] = a.context.field->limit;
-  return json;
-}
-
-void run_labelled(const LintFlags& f, const Against& a) {
-  const ads::LabelledScores s = ads::score_labelled(read_input(f.labelled), f.labelled, *a.rules, a.placements);
+void run_labelled(const LintFlags& f, const ads::Linter& linter) {
+  const ads::LabelledScores s =
+      ads::score_labelled(read_input(f.labelled), f.labelled, linter.rules(), linter.placements());
   std::vector<ads::RuleScore> rows = s.rules;
   rows.push_back(s.errors);
   rows.push_back(s.reviews);
@@ -110,27 +69,29 @@ void run_labelled(const LintFlags& f, const Against& a) {
 }
 
 void run_lint(const LintFlags& f) {
-  Against a;
-  read(f, a);
+  if (f.placement.empty() && !f.field.empty())
+    fail(Status::invalid_argument, "--field without --placement, which has the field");
+  const ads::Linter linter(options_of(f));
+  const ads::LintContext context = linter.context(f.placement, f.field);
   if (f.list) {
-    for (const ads::RuleInfo& r : a.rules->rules())
+    for (const ads::RuleInfo& r : linter.rules().rules())
       print_format("%-32s %-7s %s (%s, %s)\n", r.id.c_str(), ads::name_of(r.severity), r.reason.c_str(),
                    r.source.c_str(), r.date.c_str());
     return;
   }
-  if (!f.labelled.empty()) return run_labelled(f, a);
+  if (!f.labelled.empty()) return run_labelled(f, linter);
   if (f.texts.empty()) usage_error_missing("TEXT");
   bool errors = false;
-  OrderedJson all = OrderedJson::array();
+  std::string all;
   for (const std::string& text : f.texts) {
-    const std::vector<ads::Finding> findings = a.rules->lint(text, a.context);
+    const std::vector<ads::Finding> findings = linter.rules().lint(text, context);
     errors |= ads::has_errors(findings);
     if (f.json)
-      all.push_back(json_of(text, findings, a));
+      all += (all.empty() ? "" : ",") + ads::lint_json(text, findings, context);
     else
       print_text(text, findings);
   }
-  if (f.json) print(json_text(all) + "\n");
+  if (f.json) print("[" + all + "]\n");
   if (errors) fail(Status::invalid_argument, "lint found errors");
 }
 

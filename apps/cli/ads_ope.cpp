@@ -69,6 +69,7 @@ void run_ope(const OpeFlags& f) {
   });
   bar.wipe();
   const bool conclusive = report.refusals.empty() || f.force;
+  fprintf(stderr, "%s: %s\n", f.log.c_str(), report.columns.c_str());
   if (f.json)
     print_format("%s\n", json_of(report, conclusive).dump().c_str());
   else

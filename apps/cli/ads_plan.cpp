@@ -135,7 +135,6 @@ void run_replay(const PlanFlags& f) {
 
 void run_plan(const PlanFlags& f) {
   if (!f.replay.empty()) {
-    if (!f.brief.empty()) fail(Status::invalid_argument, "BRIEF beside --replay: a plan brings its own brief");
     return run_replay(f);
   }
   if (f.brief.empty()) usage_error_missing("BRIEF");
@@ -163,9 +162,10 @@ void add_ads_plan(const Verb& ads) {
   const Verb verb(
       ads, "plan",
       "The texts of advertisements from a brief: within limits, from facts alone, linted; nothing is published");
-  verb.option("BRIEF", f->brief, "a JSON file: docs/ads.md");
+  const Option brief = verb.option("BRIEF", f->brief, "a JSON file: docs/ads.md");
   verb.output("--out", f->out, "the plan, a JSON file");
-  verb.option("--replay", f->replay, "a plan: written again, it has to have the same bytes");
+  const Option replay =
+      verb.option("--replay", f->replay, "a plan: written again, it has to have the same bytes").excludes(brief);
   verb.option("--model", f->model,
               "a GGUF file or a Hugging Face folder (default: SmolLM2 in $PUNA_MODELS or ~/.cache/puna/models)");
   verb.option("--adapter", f->adapter, "the brand's voice: a LoRA adapter, a folder as PEFT's or a GGUF file");

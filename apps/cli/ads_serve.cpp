@@ -18,6 +18,7 @@ struct AdsServeFlags {
 };
 
 void run_ads_serve(AdsServeFlags& f) {
+  Interrupt interrupt;
   studio::StudioOptions o;
   if (!f.brief.empty()) o.brief = read_input(f.brief);
   if (!f.plan.empty()) o.plan = read_input(f.plan);
@@ -44,13 +45,16 @@ void run_ads_serve(AdsServeFlags& f) {
       const ads::Placements placements = ads_placements(f.placements);
       options.placements = &placements;
       options.progress = progress;
-      return ads::write_plan(brief, "the brief", model, options, watch).json;
+      const auto go_on = [&] {  // a plan that is being written does not keep the program from its end
+        watch.tick(1 << 20);
+        return !interrupt.requested();
+      };
+      return ads::write_plan(brief, "the brief", model, options, Watch(go_on)).json;
     };
   }
   studio::ApiOptions api_options;
   api_options.reach = reach_of(f.host);
   if (!f.tokens.empty()) api_options.tokens = http::parse_secrets(os::read_file(f.tokens, 1 << 20), f.tokens);
-  Interrupt interrupt;
   studio::Api api(std::move(o), std::move(api_options));
   serve_page(api, f.host, f.port, size_t(4) << 20, interrupt);
 }
@@ -61,7 +65,8 @@ void add_ads_serve(const Verb& ads) {
   const auto f = std::make_shared<AdsServeFlags>();
   const Verb verb(ads, "serve",
                   "A page: previews as placements truncate them, lint as you type, approval, a simulated week");
-  verb.option("BRIEF", f->brief, "a brief to begin with");
+  verb.option("BRIEF", f->brief, "a brief to begin with")
+      .read_when([f] { return f->plan.empty(); }, "without --plan: a plan brings its own");
   verb.option("--plan", f->plan, "a plan of `puna ads plan` to look at; it brings its brief");
   verb.option("--model", f->model, "writes plans on the page (a GGUF file or a Hugging Face folder)");
   verb.option("--adapter", f->adapter, "the brand's voice: a LoRA adapter")

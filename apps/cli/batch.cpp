@@ -10,9 +10,11 @@
 #include "base/os.h"
 #include "base/shown.h"
 #include "common.h"
+#include "dropped.h"
 #include "interrupt.h"
 #include "progress.h"
 #include "puna/base/error.h"
+#include "puna/chat/dropped_fields.h"
 #include "puna/runtime/engine.h"
 #include "verbs.h"
 
@@ -88,7 +90,8 @@ float number(const OrderedJson& json, const char* name, float otherwise) {
 
 // A line of the input: {"prompt": "..."}, {"messages": [...], "tools": [...]} or {"tokens": [...]}, with "max_tokens",
 // "temperature", "top_k", "top_p", "min_p", "seed", "stop", "json_schema", "regex" and "id" beside it.
-EngineRequestOptions request_of(const BatchFlags& f, const Model& model, const OrderedJson& json) {
+EngineRequestOptions request_of(const BatchFlags& f, const Model& model, const OrderedJson& json,
+                                DroppedFields& dropped) {
   if (!json.is_object()) fail(Status::invalid_argument, "expected an object");
   const std::vector<std::string> known = {"prompt",      "messages", "tools", "tokens", "max_tokens",
                                           "temperature", "id",       "top_k", "top_p",  "min_p",
@@ -118,7 +121,9 @@ EngineRequestOptions request_of(const BatchFlags& f, const Model& model, const O
   } else {
     OrderedJson variables = {{"messages", json["messages"]}, {"add_generation_prompt", true}};
     if (json.contains("tools")) variables["tools"] = json["tools"];
-    const RenderedChat chat = model.render_chat(json_text(variables), f.date.empty() ? today() : f.date);
+    const std::string text = json_text(variables);
+    const RenderedChat chat = model.render_chat(text, f.date.empty() ? today() : f.date);
+    dropped.warn(dropped_fields(text, chat));
     r.prompt.tokens = model.require_tokenizer().encode_chat(chat);
   }
   GenerateOptions& g = r.generate;
@@ -203,6 +208,7 @@ void run_batch(const BatchFlags& f) {
     EngineRequestPtr request;
   };
   std::deque<Live> live;
+  DroppedFields dropped;
   ProgressBar bar("answers");
   const Interrupt interrupt;
   int64_t errors = 0, next = 0, tokens = 0;
@@ -226,7 +232,7 @@ void run_batch(const BatchFlags& f) {
       try {
         const OrderedJson line = parse_ordered_json(input[size_t(next)], "line");
         if (line.is_object() && line.contains("id")) id = line["id"];
-        EngineRequestOptions r = request_of(f, *model, line);
+        EngineRequestOptions r = request_of(f, *model, line, dropped);
         if (adapter) r.adapters = {{adapter, 1}};
         r.on_event = [](const EngineEvent&) { return true; };
         live.push_back({next, id, engine.submit(std::move(r))});

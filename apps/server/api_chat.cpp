@@ -80,9 +80,11 @@ void Api::completions(Call& call) {
   const auto go_on = [&] { return !call.reply.gone(); };
   const Watch watch(go_on);
   std::vector<std::vector<int32_t>> prompts = r.tokens;
-  for (const std::string& text : r.texts) prompts.push_back(prompt_ids(text, chosen, watch));
+  const auto name_of = [&](size_t i) { return r.tokens.size() + r.texts.size() > 1 ? at("prompt", i) : "prompt"; };
+  for (const std::string& text : r.texts)
+    prompts.push_back(prompt_ids(text, true, chosen, name_of(prompts.size()), watch));
   for (size_t i = 0; i < prompts.size(); ++i) {
-    const std::string param = prompts.size() > 1 ? at("prompt", i) : "prompt";
+    const std::string param = name_of(i);
     require_ids(prompts[i], chosen, param);
     if (prompts[i].empty()) refuse(param, "'" + param + "' is empty");
     require_fits(prompts[i].size(), chosen, param);
@@ -127,10 +129,11 @@ void Api::embeddings(Call& call) {
   const auto go_on = [&] { return !call.reply.gone(); };
   const Watch watch(go_on);
   std::vector<std::vector<int32_t>> inputs = r.tokens;
+  const auto name_of = [&](size_t i) { return r.tokens.size() + r.texts.size() > 1 ? at("input", i) : "input"; };
   for (const std::string& text : r.texts)
-    inputs.push_back(encode_prompt(chosen.model().require_tokenizer(), text, false, true, watch));
+    inputs.push_back(prompt_ids(text, false, chosen, name_of(inputs.size()), watch));
   for (size_t i = 0; i < inputs.size(); ++i) {
-    const std::string param = inputs.size() > 1 ? at("input", i) : "input";
+    const std::string param = name_of(i);
     require_ids(inputs[i], chosen, param);
     require_fits(inputs[i].size(), chosen, param);
   }

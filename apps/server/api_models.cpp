@@ -68,7 +68,7 @@ void Api::tokenize(Call& call) {
   if (f.has("messages")) {
     std::string chat = R"({"model":)" + json_string(name) + R"(,"messages":)" + f.require("messages").dump();
     if (const OrderedJson* tools = f.get("tools")) chat += R"(,"tools":)" + tools->dump();
-    f.flag("add_generation_prompt", true);
+    f.refuse_unless("add_generation_prompt", {"true"}, "an answer is always asked for here");
     f.done();
     const ChatRequest r = read_body(chat + "}", [&](const OrderedJson& j) { return read_chat(j, o_.limits); });
     chosen = choose(call, name);

@@ -56,6 +56,14 @@ void tell_of_tools(std::vector<ChatMessage>& messages, const Tools& tools) {
   messages[0].content = json_string((system ? *messages[0].text + "\n\n" : "") + told_of_tools(tools));
 }
 
+// Where the template writes nothing of a turn's calls, its text has them, as tell_of_tools() asks for them.
+void tell_of_calls(ChatMessage& m) {
+  const std::string said = m.text && !m.text->empty() ? *m.text + "\n" : "";
+  m.text = said + m.told_calls;
+  m.content = json_string(*m.text);
+  m.tool_calls.clear();
+}
+
 // What a template is given.
 std::string variables_of(const ChatRequest& r, const std::vector<ChatMessage>& messages, const std::string& tools) {
   std::string list;
@@ -64,25 +72,65 @@ std::string variables_of(const ChatRequest& r, const std::vector<ChatMessage>& m
          "}";
 }
 
+// The same text without any calls: the template writes nothing of them.
+bool writes_no_calls(const ChatRequest& r, const RenderedChat& chat, const std::string& tools, const Model& model,
+                     const Watch& watch) {
+  std::vector<ChatMessage> without = r.messages;
+  for (ChatMessage& m : without) m.tool_calls.clear();
+  try {
+    return model.render_chat(variables_of(r, without, tools), today(), watch).text == chat.text;
+  } catch (const Error& e) {
+    if (e.status() == Status::cancelled) throw;
+    return false;  // it misses them
+  }
+}
+
+// Nothing of a request is left out in silence: tools and calls that the template does not write are told as text, and
+// what cannot be told is refused.
 RenderedChat render(const ChatRequest& r, const Model& model, const Watch& watch) {
   const bool with_tools = !r.tools.empty() && r.choice.kind != ToolChoice::Kind::none;
-  std::string json = variables_of(r, r.messages, with_tools ? r.tools.json() : "null");
-  for (bool again = false;; again = true) {
-    RenderedChat chat = model.render_chat(json, today(), watch);
-    bool told = true;
-    for (const std::string& field : dropped_fields(json, chat, watch)) {
-      told = told && field != "tools";
-      size_t index = 0;
-      if (sscanf(field.c_str(), "messages[%zu]", &index) != 1 || !field.ends_with(".content")) continue;
-      if (index < r.messages.size() && r.messages[index].role != "assistant")
-        refuse(field,
-               "this model's chat template writes nothing of '" + field + "' (role " + r.messages[index].role + ")");
-    }
-    if (told || !with_tools || again) return chat;
-    std::vector<ChatMessage> messages = r.messages;
-    tell_of_tools(messages, r.tools);
-    json = variables_of(r, messages, "null");
+  const bool with_calls =
+      std::any_of(r.messages.begin(), r.messages.end(), [](const ChatMessage& m) { return !m.tool_calls.empty(); });
+  std::string tools = with_tools ? r.tools.json() : "null";
+  std::vector<ChatMessage> messages = r.messages;
+  std::string json = variables_of(r, messages, tools);
+  RenderedChat chat = model.render_chat(json, today(), watch);
+  std::vector<bool> told(messages.size(), false);
+  bool tell_tools = false;
+  if (with_calls && writes_no_calls(r, chat, tools, model, watch))
+    for (size_t i = 0; i < messages.size(); ++i) told[i] = !messages[i].tool_calls.empty();
+  const auto message_of = [&](const std::string& field) -> ptrdiff_t {
+    size_t index = 0;
+    return sscanf(field.c_str(), "messages[%zu]", &index) == 1 && index < messages.size() ? ptrdiff_t(index) : -1;
+  };
+  const auto refuse_dropped = [&](const std::string& field, const std::string& role) {
+    refuse(field, "this model's chat template writes nothing of '" + field + "' (role " + role + ")");
+  };
+  for (const std::string& field : dropped_fields(json, chat, watch)) {
+    const ptrdiff_t i = message_of(field);
+    if (field == "tools") tell_tools = with_tools;
+    if (i < 0) continue;
+    if (field.ends_with(".tool_calls")) told[size_t(i)] = true;
+    if (field.ends_with(".content") && messages[size_t(i)].role != "assistant")
+      refuse_dropped(field, messages[size_t(i)].role);
   }
+  if (!tell_tools && std::find(told.begin(), told.end(), true) == told.end()) return chat;
+  for (size_t i = 0; i < messages.size(); ++i)
+    if (told[i]) tell_of_calls(messages[i]);
+  size_t before = 0;  // messages in front of the first one
+  if (tell_tools) {
+    tools = "null";
+    tell_of_tools(messages, r.tools);
+    before = messages.size() - r.messages.size();
+  }
+  json = variables_of(r, messages, tools);
+  chat = model.render_chat(json, today(), watch);
+  for (const std::string& field : dropped_fields(json, chat, watch)) {
+    const ptrdiff_t i = message_of(field);
+    if (i < ptrdiff_t(before) || !field.ends_with(".content") || !told[size_t(i) - before]) continue;
+    refuse_dropped("messages[" + std::to_string(size_t(i) - before) + "].tool_calls", "assistant");
+  }
+  return chat;
 }
 
 Tools callable(const ChatRequest& r) {
@@ -164,14 +212,35 @@ GrammarPtr compile(const Constraint& c, const ChosenModel& chosen, const Watch& 
   return chosen.loaded->grammars.get(from, [&] { return compiled(c, watch); });
 }
 
-void require_fits(size_t tokens, const ChosenModel& chosen, const std::string& param) {
-  const int64_t most = chosen.loaded->max_positions;
-  if (int64_t(tokens) < most) return;  // an answer takes a position at least
+namespace {
+
+[[noreturn]] void refuse_too_long(const std::string& tokens, const ChosenModel& chosen, const std::string& param) {
   refuse(param,
-         "the prompt has " + std::to_string(tokens) + " tokens, the context of " + chosen.name + " holds " +
-             std::to_string(most) + " with the answer. Nothing was left out of it: send less",
+         "the prompt has " + tokens + " tokens, the context of " + chosen.name + " holds " +
+             std::to_string(chosen.loaded->max_positions) + " with the answer. Nothing was left out of it: send less",
          "context_length_exceeded");
 }
+
+}  // namespace
+
+void require_fits(size_t tokens, const ChosenModel& chosen, const std::string& param) {
+  if (int64_t(tokens) < chosen.loaded->max_positions) return;  // an answer takes a position at least
+  refuse_too_long(std::to_string(tokens), chosen, param);
+}
+
+namespace {
+
+// A text of up to four contexts is counted, so that the error can say how much is too much.
+std::vector<int32_t> fitting_ids(const RenderedChat& text, bool parse_special, const ChosenModel& chosen,
+                                 const std::string& param, const Watch& watch) {
+  const size_t most = 4 * size_t(chosen.loaded->max_positions);
+  std::optional<std::vector<int32_t>> ids =
+      chosen.model().require_tokenizer().encode_within(text, parse_special, most, watch);
+  if (!ids) refuse_too_long("more than " + std::to_string(most), chosen, param);
+  return std::move(*ids);
+}
+
+}  // namespace
 
 void require_ids(const std::vector<int32_t>& ids, const ChosenModel& chosen, const std::string& param) {
   const int64_t vocab = chosen.model().config().vocab;
@@ -181,8 +250,12 @@ void require_ids(const std::vector<int32_t>& ids, const ChosenModel& chosen, con
                         std::to_string(vocab - 1));
 }
 
-std::vector<int32_t> prompt_ids(const std::string& text, const ChosenModel& chosen, const Watch& watch) {
-  return encode_prompt(chosen.model().require_tokenizer(), text, true, true, watch);
+std::vector<int32_t> prompt_ids(const std::string& text, bool parse_special, const ChosenModel& chosen,
+                                const std::string& param, const Watch& watch) {
+  std::vector<int32_t> ids = fitting_ids({text, {}}, parse_special, chosen, param, watch);
+  put_bos_first(chosen.model().require_tokenizer(), ids);
+  require_fits(ids.size(), chosen, param);
+  return ids;
 }
 
 GenerateOptions generate_options(const Sampling& s, const ChosenModel& chosen, size_t prompt_tokens) {
@@ -213,7 +286,7 @@ Prepared prepare_chat(const ChatRequest& r, const ChosenModel& chosen, const Wat
   }
   p.reading.chat = true;
   p.reading.begins_in_thought = ends_in_thought(chat.text);
-  std::vector<int32_t> ids = model.require_tokenizer().encode_chat(chat, watch);
+  std::vector<int32_t> ids = fitting_ids(chat, true, chosen, "messages", watch);
   require_fits(ids.size(), chosen, "messages");
   std::vector<ImagePtr> images;
   for (size_t i = 0; i < r.images.size(); ++i) images.push_back(open_picture(chosen.loaded->model, r.images[i], i));

@@ -18,8 +18,10 @@ struct Prepared {
 Prepared prepare_chat(const ChatRequest& request, const ChosenModel& chosen, const Watch& watch);
 GenerateOptions generate_options(const Sampling& sampling, const ChosenModel& chosen, size_t prompt_tokens);
 GrammarPtr compile(const Constraint& constraint, const ChosenModel& chosen, const Watch& watch);  // NULL: none
-// Ids of a text prompt, or these ids, checked.
-std::vector<int32_t> prompt_ids(const std::string& text, const ChosenModel& chosen, const Watch& watch);
+// Ids of a text prompt, or these ids, checked. A text that is too long for the context is refused as soon as that is
+// sure, mostly without looking into it.
+std::vector<int32_t> prompt_ids(const std::string& text, bool parse_special, const ChosenModel& chosen,
+                                const std::string& param, const Watch& watch);
 void require_ids(const std::vector<int32_t>& ids, const ChosenModel& chosen, const std::string& param);
 // ApiError(400, context_length_exceeded) with the counts.
 void require_fits(size_t tokens, const ChosenModel& chosen, const std::string& param);

@@ -61,7 +61,8 @@ class Content {
 };
 
 // As templates take them: arguments as an object. What is no JSON object stays a text.
-std::string read_calls(const OrderedJson& list, const std::string& path, std::map<std::string, std::string>& names) {
+void read_calls(const OrderedJson& list, const std::string& path, std::map<std::string, std::string>& names,
+                ChatMessage& into) {
   std::string calls;
   for (size_t i = 0; i < list.size(); ++i) {
     Fields call(list[i], at(path, i));
@@ -83,8 +84,10 @@ std::string read_calls(const OrderedJson& list, const std::string& path, std::ma
     calls += (calls.empty() ? "" : ",") + (R"({"id":)" + json_string(id)) +
              R"(,"type":"function","function":{"name":)" + json_string(name) + R"(,"arguments":)" +
              (object ? arguments : json_string(arguments)) + "}}";
+    into.told_calls += (into.told_calls.empty() ? "" : "\n") + (R"({"name": )" + json_string(name)) +
+                       R"(, "parameters": )" + (object ? arguments : json_string(arguments)) + "}";
   }
-  return "[" + calls + "]";
+  into.tool_calls = "[" + calls + "]";
 }
 
 void read_messages(Fields& f, const RequestLimits& limits, ChatRequest& r) {
@@ -111,7 +114,7 @@ void read_messages(Fields& f, const RequestLimits& limits, ChatRequest& r) {
     std::string name = m.text("name");
     if (role == "assistant") {
       if (const OrderedJson* calls = m.list("tool_calls", limits.tools); calls && !calls->empty())
-        add("tool_calls", read_calls(*calls, m.path("tool_calls"), names));
+        read_calls(*calls, m.path("tool_calls"), names, out);
       if (const std::string text = m.text("reasoning_content"); !text.empty())
         add("reasoning_content", json_string(text));
       m.refuse_unless("function_call", {}, "use tool_calls");
@@ -178,7 +181,8 @@ void read_choice(Fields& f, const RequestLimits& limits, ChatRequest& r) {
 }  // namespace
 
 std::string ChatMessage::json() const {
-  return R"({"role":)" + json_string(role) + R"(,"content":)" + content + more + "}";
+  const std::string calls = tool_calls.empty() ? "" : R"(,"tool_calls":)" + tool_calls;
+  return R"({"role":)" + json_string(role) + R"(,"content":)" + content + calls + more + "}";
 }
 
 void require_tools_and_format(const ChatRequest& r) {

@@ -47,6 +47,8 @@ struct Sampling {
 struct ChatMessage {
   std::string role, content = {}, more = {};  // more: further members, each ",\"name\":value"
   std::optional<std::string> text = {};       // of the content, if that is one text
+  std::string tool_calls = {};                // a JSON list; "" = none
+  std::string told_calls = {};                // the same as text: {"name", "parameters"} a line
   std::string json() const;
 };
 

@@ -1,5 +1,6 @@
-/* puna_ads.h -- advertisements: what to bid so that a budget lasts, money that cannot be overspent, which variant to
- * show to whom, and what a log can tell of another policy. The rules of puna.h hold here too.
+/* puna_ads.h -- advertisements: texts written from a brief and checked, what to bid so that a budget lasts, money that
+ * cannot be overspent, which variant to show to whom, and what a log can tell of another policy. The rules of puna.h
+ * hold here too.
  *
  *   // an auction: bid, reserve before you answer, settle when the price is known
  *   puna_pacer_bid(pacer, at, value, left, &bid);
@@ -25,6 +26,7 @@
 #define PUNA_ADS_H
 
 #include "puna.h"
+#include "puna_train.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -371,6 +373,63 @@ PUNA_API puna_status puna_off_policy_estimate(puna_off_policy* ope, const puna_l
 /* PUNA_INVALID_ARGUMENT unless as many rows were estimated as counted. */
 PUNA_API puna_status puna_off_policy_report_on(puna_off_policy* ope, puna_off_policy_report* report);
 PUNA_API void puna_off_policy_free(puna_off_policy* ope);
+
+/* ---- Lint: what a platform, or a reader, will object to in a text -------------------------------------------------
+ * Advice, not legal clearance. */
+
+/* Rules, placements and a brief. Immutable, for any thread. */
+typedef struct puna_lint puna_lint;
+
+/* Texts in JSON, as `puna ads plan` and `puna ads lint` take them; NULL = ours, and no brief. */
+typedef struct puna_lint_options {
+  uint32_t struct_size;
+  int32_t reserved;  /* 0 */
+  const char* brief; /* its facts, banned terms, competitors and names; NULL: claims are not checked */
+  uint64_t brief_bytes;
+  const char* rules;
+  uint64_t rules_bytes;
+  const char* placements;
+  uint64_t placements_bytes;
+  const char* language; /* of the texts: en, pt-BR, ...; NULL = the brief's, or en */
+} puna_lint_options;
+
+PUNA_API puna_status puna_lint_create(const puna_lint_options* options, puna_lint** lint);
+/* placement, "google.search", may be NULL: then the rules of all platforms hold; so may field, "headline": then there
+ * is no limit. *errors (may be NULL): 1 = the platform refuses the text, or it says what it may not. `json`: {"text",
+ * "graphemes", "columns", "utf16", "errors", "findings": [{"rule", "severity", "begin", "end", "text", "reason"}]},
+ * with "length" in the placement's characters and the field's "limit"; begin and end are bytes. */
+PUNA_API puna_status puna_lint_check(const puna_lint* lint, const char* placement, const char* field, const char* text,
+                                     size_t text_bytes, int32_t* errors, puna_buffer* json);
+PUNA_API void puna_lint_free(puna_lint* lint);
+
+/* ---- Plans: texts from a brief ----------------------------------------------------------------------------------- */
+
+typedef struct puna_ads_plan_options {
+  uint32_t struct_size;
+  int32_t exact;               /* as in puna_session_options */
+  float temperature;           /* to 10; 0 = 0.9, -1 = always the likeliest token */
+  float top_p;                 /* 0.001 to 1; 0 = 0.95 */
+  int32_t parallel;            /* texts written at once, 1 to 256; 0 = 16; the same texts */
+  int32_t reserved;            /* 0 */
+  const puna_adapter* adapter; /* the brand's voice; NULL = the model alone */
+  const char* rules;           /* JSON, as in puna_lint_options, with the next three */
+  uint64_t rules_bytes;
+  const char* placements;
+  uint64_t placements_bytes;
+  const char* model_name; /* for the plan's record, with the next two; NULL = "" */
+  const char* adapter_name;
+  const char* made_at;
+  /* Asked on the calling thread, at most once a millisecond: texts written, of all that are wanted (0 until they are
+   * known). Nonzero cancels; optional. */
+  int32_t (*progress)(void* user, uint64_t done, uint64_t total);
+  void* progress_user;
+} puna_ads_plan_options;
+
+/* `brief`: JSON, docs/ads.md has its fields. `json`: the plan as `puna ads plan --out` writes it, a function of brief,
+ * model, adapter and options alone. PUNA_INVALID_ARGUMENT names the field of a brief that cannot be met. When it fails,
+ * or is cancelled, `json` stays as it was. */
+PUNA_API puna_status puna_ads_plan_write(const puna_model* model, const char* brief, size_t brief_bytes,
+                                         const puna_ads_plan_options* options, puna_buffer* json);
 
 /* ---- Simulated days and worlds, to measure a policy of one's own on ----------------------------------------------
  * The processes of `puna ads simulate`, which plays the methods above on them. */

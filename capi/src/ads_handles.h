@@ -8,6 +8,7 @@
 #include "puna/ads/choice.h"
 #include "puna/ads/clearing_price.h"
 #include "puna/ads/ledger.h"
+#include "puna/ads/linter.h"
 #include "puna/ads/ope.h"
 #include "puna/ads/pacing.h"
 #include "puna/ads/reward_book.h"
@@ -48,6 +49,10 @@ struct puna_off_policy {
   puna::ads::OpeReport report;
   std::vector<puna_estimate> estimates;
   std::vector<const char*> refusals, warnings;
+};
+
+struct puna_lint {
+  puna::ads::Linter impl;
 };
 
 namespace puna::capi {

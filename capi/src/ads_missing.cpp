@@ -84,6 +84,14 @@ puna_status puna_off_policy_begin(puna_off_policy*, const double*, size_t) { ret
 puna_status puna_off_policy_estimate(puna_off_policy*, const puna_logged_choices*) { return missing("advertisements"); }
 puna_status puna_off_policy_report_on(puna_off_policy*, puna_off_policy_report*) { return missing("advertisements"); }
 void puna_off_policy_free(puna_off_policy*) {}
+puna_status puna_lint_create(const puna_lint_options*, puna_lint**) { return missing("advertisements"); }
+puna_status puna_lint_check(const puna_lint*, const char*, const char*, const char*, size_t, int32_t*, puna_buffer*) {
+  return missing("advertisements");
+}
+void puna_lint_free(puna_lint*) {}
+puna_status puna_ads_plan_write(const puna_model*, const char*, size_t, const puna_ads_plan_options*, puna_buffer*) {
+  return missing("advertisements");
+}
 puna_status puna_simulate_day(int32_t, uint64_t, size_t, double*, int64_t*, int64_t*) {
   return missing("advertisements");
 }

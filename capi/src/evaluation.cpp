@@ -91,8 +91,6 @@ Handle& use_evaluation(Handle* e) {
   return *e;
 }
 
-std::string text_or_empty(const char* text) { return text ? text : ""; }
-
 eval::EvaluationOptions evaluation_options(const puna_evaluation_options& o, const Model& model) {
   eval::EvaluationOptions e;
   e.session = session_from_c(o, model);

@@ -69,6 +69,8 @@ inline void require_reserved(int32_t value, const char* name) {
     fail(Status::unsupported, "%s.reserved is %d, expected 0: this library is older than the program", name, value);
 }
 
+inline std::string text_or_empty(const char* text) { return text ? text : ""; }
+
 inline std::string_view text_view(const char* text, size_t bytes, const char* name) {
   PUNA_REQUIRE(text != nullptr || bytes == 0, "%s is NULL", name);
   return {text, bytes};

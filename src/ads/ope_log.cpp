@@ -40,13 +40,14 @@ class Numbering {
   std::vector<std::string> names_;
 };
 
+constexpr size_t kShownColumns = 8;
 constexpr size_t kMostActions = 100'000, kMostContexts = 1'000'000, kMostPolicyCells = 1 << 22;
 
-int column_of(const Rows& rows, const std::string& given, std::initializer_list<const char*> usual, bool required) {
+int column_of(const Rows& rows, const std::string& given, const char* option,
+              std::initializer_list<std::string_view> usual, bool required) {
   if (!given.empty()) return rows.column(given);
-  for (const char* name : usual)
-    if (const int at = rows.find(name); at >= 0) return at;
-  return required ? rows.column(*usual.begin()) : -1;
+  const int at = rows.one_of(usual, option);
+  return at >= 0 || !required ? at : rows.column(*usual.begin());
 }
 
 // The rows of a log as numbers.
@@ -54,12 +55,13 @@ class Choices {
  public:
   Choices(const TextFile& log, const LogColumns& columns, const Watch& watch)
       : rows_(log.text, log.name, watch),
-        action_(column_of(rows_, columns.action, {"action", "item_id", "variant"}, true)),
-        reward_(column_of(rows_, columns.reward, {"reward", "click", "clicked"}, true)),
-        propensity_(column_of(rows_, columns.propensity, {"propensity", "propensity_score", "pscore", "p"}, false)) {
+        action_(column_of(rows_, columns.action, "--action", {"action", "item_id", "variant"}, true)),
+        reward_(column_of(rows_, columns.reward, "--reward", {"reward", "click", "clicked"}, true)),
+        propensity_(column_of(rows_, columns.propensity, "--propensity",
+                              {"propensity", "propensity_score", "pscore", "p"}, false)) {
     std::string_view names = columns.context;
     if (names.empty()) {
-      const int at = column_of(rows_, "", {"position", "segment", "context"}, false);
+      const int at = column_of(rows_, "", "--context", {"position", "segment", "context"}, false);
       if (at >= 0) context_.push_back(at);
     }
     while (!names.empty()) {
@@ -84,6 +86,26 @@ class Choices {
     return true;
   }
   void rewind() { rows_.rewind(); }
+  // "action 'item_id', reward 'click', ...; not looked at: 'timestamp', ..."
+  std::string columns() const {
+    std::string all, others;
+    const auto add = [](std::string& to, const std::string& what) { to += (to.empty() ? "" : ", ") + what; };
+    const auto name = [&](size_t column) { return "'" + shown(rows_.columns()[column]).substr(0, 40) + "'"; };
+    add(all, "action " + name(size_t(action_)));
+    add(all, "reward " + name(size_t(reward_)));
+    if (propensity_ >= 0) add(all, "propensity " + name(size_t(propensity_)));
+    for (const int c : context_) add(all, "context " + name(size_t(c)));
+    size_t left_out = 0;
+    for (size_t i = 0; i < rows_.columns().size(); ++i) {
+      const int at = int(i);
+      if (at == action_ || at == reward_ || at == propensity_ ||
+          std::find(context_.begin(), context_.end(), at) != context_.end())
+        continue;
+      if (++left_out <= kShownColumns) add(others, name(i));
+    }
+    if (left_out > kShownColumns) others += " and " + std::to_string(left_out - kShownColumns) + " more";
+    return others.empty() ? all : all + "; not looked at: " + others;
+  }
   size_t position() const { return rows_.position(); }
 
   Numbering contexts{"contexts", kMostContexts}, actions{"actions", kMostActions};
@@ -97,6 +119,7 @@ class Choices {
 
 std::vector<double> policy_table(const TextFile& file, const Choices& log, const Watch& watch) {
   Rows rows(file.text, file.name, watch);
+  rows.only({"action", "probability", "context"});
   const int action = rows.column("action"), probability = rows.column("probability"), context = rows.find("context");
   const auto& actions = log.actions.names();
   if (log.contexts.names().size() * actions.size() > kMostPolicyCells)
@@ -158,7 +181,7 @@ LogReport evaluate_log(const TextFile& log, const LogColumns& columns, const Tex
   evaluation.begin_estimates(policy ? &table : nullptr);
   choices.rewind();
   every_row([&] { evaluation.estimate(row); });
-  LogReport report{evaluation.report(), ""};
+  LogReport report{evaluation.report(), "", choices.columns()};
   if (report.worst_action >= 0) report.worst_action_name = choices.actions.names()[size_t(report.worst_action)];
   return report;
 }

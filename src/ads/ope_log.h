@@ -10,7 +10,7 @@
 
 namespace puna::ads {
 
-// Columns by name; "": the first of the usual names that the log has.
+// Columns by name; "": the one of the usual names that the log has; two of them are an error.
 struct LogColumns {
   std::string action;      // action, item_id, variant
   std::string reward;      // reward, click, clicked
@@ -23,6 +23,7 @@ struct LogColumns {
 // free them.
 struct LogReport : OpeReport {
   std::string worst_action_name;
+  std::string columns;  // which were read, and which were not
 };
 LogReport evaluate_log(const TextFile& log, const LogColumns& columns, const TextFile* policy,
                        const OpeOptions& options, const Watch& watch,

@@ -78,6 +78,25 @@ int Rows::column(std::string_view column) const {
        did_you_mean(column, columns_).c_str(), there.c_str(), columns_.size() > 8 ? ", ..." : "");
 }
 
+void Rows::only(std::initializer_list<std::string_view> known) const {
+  for (size_t i = 0; i < columns_.size(); ++i)
+    if (std::find(known.begin(), known.end(), columns_[i]) == known.end())
+      fail(Status::bad_file, "%s, line %jd, column %zu: '%s' is not used here%s", name_.c_str(), first_line_, i + 1,
+           shown(columns_[i]).c_str(), did_you_mean(columns_[i], known).c_str());
+}
+
+int Rows::one_of(std::initializer_list<std::string_view> names, const char* option) const {
+  int found = -1;
+  for (const std::string_view name : names) {
+    const int at = find(name);
+    if (at >= 0 && found >= 0)
+      fail(Status::bad_file, "%s, line %jd: the columns '%s' and '%s' could both be meant: %s says which",
+           name_.c_str(), first_line_, columns_[size_t(found)].c_str(), columns_[size_t(at)].c_str(), option);
+    if (at >= 0) found = at;
+  }
+  return found;
+}
+
 // Blank lines are passed over.
 bool Rows::read_line(std::string_view& line) {
   do {

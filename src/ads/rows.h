@@ -4,6 +4,7 @@
 #pragma once
 #include <cstdint>
 #include <functional>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,6 +22,11 @@ class Rows {
   // The number of a column; -1 where there is none. One that must be there: Error{bad_file} naming those that are.
   int find(std::string_view column) const noexcept;
   int column(std::string_view column) const;
+  // Error{bad_file} for a column that is none of these: for tables with columns that may be missing, where a misspelt
+  // one would be taken for that.
+  void only(std::initializer_list<std::string_view> columns) const;
+  // The one of these names that the table has, -1 = none. Error{bad_file} for two: `option` says which is meant.
+  int one_of(std::initializer_list<std::string_view> names, const char* option) const;
 
   // The next row, false at the end. Error{bad_file}: fewer or more fields than names, no UTF-8, a line above 1 MB.
   bool next();

@@ -83,7 +83,7 @@ class JsonLines {
     unseen_.erase(key);
     const bool asked = std::find(o.data.begin(), o.data.end(), key) != o.data.end();
     if (is(key, o.item, {"item", "task", "id"})) {
-      if (!r.item.empty()) place.refuse("\"%s\" and another key name the item: --item says which", shown(key).c_str());
+      if (!r.item.empty()) twice(place, key, "the item: --item says which");
       r.item = name_in(place, key.c_str(), value);
       if (asked) add_data(r, key, value);
     } else if (asked) {
@@ -91,8 +91,10 @@ class JsonLines {
     } else if (io::is_null(value)) {
       return;
     } else if (is(key, o.annotator, {"annotator", "worker"})) {
+      if (!r.annotator.empty()) twice(place, key, "the annotator: --annotator says which");
       r.annotator = name_in(place, key.c_str(), value);
     } else if (is(key, o.label, {"label", "answer"})) {
+      if (!r.label.empty()) twice(place, key, "the label: --label says which");
       r.label = value;
     } else if (is(key, o.truth, {"truth"})) {
       r.truth = value;
@@ -110,6 +112,10 @@ class JsonLines {
     } else {
       to_.not_read(key);
     }
+  }
+
+  [[noreturn]] static void twice(const Place& place, const std::string& key, const char* what) {
+    place.refuse("\"%s\" and another key name %s", shown(key).c_str(), what);
   }
 
   static std::string_view* extra(Row& r, std::string_view key) {
@@ -130,20 +136,22 @@ class JsonLines {
     Row r;
     bool gold = false, current = true;
     io::each_member(object, to_.watch, [&](const std::string& key, std::string_view value) {
-      if (io::is_null(value))
-        return;
-      else if (key == "annotator" || key == "worker")
+      if (io::is_null(value)) return;
+      if (key == "annotator" || key == "worker") {
+        if (!r.annotator.empty()) twice(place, key, "the annotator, one of them has to go");
         r.annotator = name_in(place, key.c_str(), value);
-      else if (key == "label" || key == "answer")
+      } else if (key == "label" || key == "answer") {
+        if (!r.label.empty()) twice(place, key, "the label, one of them has to go");
         r.label = value;
-      else if (key == "gold")
+      } else if (key == "gold") {
         gold = value == "true";
-      else if (key == "current")
+      } else if (key == "current") {
         current = value == "true";
-      else if (std::string_view* const field = extra(r, key))
+      } else if (std::string_view* const field = extra(r, key)) {
         *field = value;
-      else
+      } else {
         to_.not_read("labels." + key);
+      }
     });
     if (!current) return to_.note("with labels that were replaced (not read)");
     if (r.label.empty()) place.refuse("one of \"labels\" has no \"label\"");

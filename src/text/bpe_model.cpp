@@ -115,6 +115,13 @@ void BpeModel::finish(const Vocabulary& v, const Watch& watch) {
   is_own_merge_.swap(own);
 }
 
+size_t BpeModel::kept_bytes(std::string_view piece) const noexcept {
+  const auto is_known = [](int32_t id) { return id >= 0; };
+  if (!byte_level) return std::all_of(byte_ids.begin(), byte_ids.end(), is_known) ? piece.size() : 0;
+  return size_t(std::count_if(piece.begin(), piece.end(),
+                              [&](char c) { return is_known(byte_ids[static_cast<unsigned char>(c)]); }));
+}
+
 void BpeModel::encode(std::string_view piece, const Vocabulary& v, std::vector<int32_t>& ids, Scratch& scratch) const {
   if (whole_words || !is_own_merge_.empty())
     if (const int32_t id = v.find(piece); id >= 0 && (whole_words || is_own_merge_[size_t(id)]))

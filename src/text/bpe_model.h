@@ -56,6 +56,8 @@ class BpeModel {
   BpeModel() { byte_ids.fill(-1); }
   void set_scores(const std::vector<double>& scores);             // one an id, finite
   void finish(const Vocabulary& vocabulary, const Watch& watch);  // after all of the above
+  // Bytes of the piece that are sure to be part of tokens; others may be dropped, or be one of an unknown run.
+  size_t kept_bytes(std::string_view piece) const noexcept;
   void encode(std::string_view piece, const Vocabulary& vocabulary, std::vector<int32_t>& ids, Scratch& scratch) const;
 
  private:

@@ -23,6 +23,7 @@ class BpeTokenizer final : public Tokenizer {
     notes_ = std::move(p_.notes);
     first_space_ = p_.first_space;
     literal_spaces_ = std::move(p_.literal_spaces);
+    for (int32_t id = 0; id < size(); ++id) longest_piece_ = std::max(longest_piece_, p_.vocabulary.pieces[id].size());
   }
 
   int32_t size() const noexcept override { return p_.vocabulary.size(); }
@@ -34,11 +35,16 @@ class BpeTokenizer final : public Tokenizer {
   }
   int32_t find(std::string_view name) const noexcept override;
   std::vector<int32_t> encode(std::string_view utf8, bool parse_special, const Watch& watch) const override {
-    return encode_around(utf8, parse_special, {}, watch);
+    return *encode_around(utf8, parse_special, {}, SIZE_MAX, watch);
   }
   std::vector<int32_t> encode_chat(const RenderedChat& chat, const Watch& watch) const override {
     require_content(chat);
-    return encode_around(chat.text, true, chat.content, watch);
+    return *encode_around(chat.text, true, chat.content, SIZE_MAX, watch);
+  }
+  std::optional<std::vector<int32_t>> encode_within(const RenderedChat& text, bool parse_special, size_t most,
+                                                    const Watch& watch) const override {
+    require_content(text);
+    return encode_around(text.text, parse_special, text.content, most, watch);
   }
 
  private:
@@ -47,10 +53,13 @@ class BpeTokenizer final : public Tokenizer {
     PUNA_REQUIRE(id >= 0 && id < known_ids(p_), "token id %d, expected 0 to %jd", id, known_ids(p_) - 1);
     return id >= size();
   }
-  std::vector<int32_t> encode_around(std::string_view utf8, bool parse_special, std::span<const TextSpan> content,
-                                     const Watch& watch) const;
+  // None: more than `most` tokens.
+  std::optional<std::vector<int32_t>> encode_around(std::string_view utf8, bool parse_special,
+                                                    std::span<const TextSpan> content, size_t most,
+                                                    const Watch& watch) const;
 
   TokenizerParts p_;
+  size_t longest_piece_ = 1;  // bytes of a piece that one token covers at most
 };
 
 int32_t BpeTokenizer::find(std::string_view name) const noexcept {
@@ -58,21 +67,32 @@ int32_t BpeTokenizer::find(std::string_view name) const noexcept {
   return added >= 0 ? added : p_.vocabulary.find(name);
 }
 
-std::vector<int32_t> BpeTokenizer::encode_around(std::string_view utf8, bool parse_special,
-                                                 std::span<const TextSpan> content, const Watch& watch) const {
+std::optional<std::vector<int32_t>> BpeTokenizer::encode_around(std::string_view utf8, bool parse_special,
+                                                                std::span<const TextSpan> content, size_t most,
+                                                                const Watch& watch) const {
   PUNA_REQUIRE(utf8.size() < size_t(INT32_MAX) / 4, "text of %zu bytes, expected less than 512 MiB", utf8.size());
   std::vector<int32_t> ids;
-  ids.reserve(utf8.size() / 4 + 8);
+  ids.reserve(std::min(utf8.size() / 4, most) + 8);
+  bool too_many = false;  // then what follows is passed over
   BpeModel::Scratch scratch;
   scratch.merge.watch = &watch;
   NormalizerScratch normal, pre_normal;
   const bool trace = p_.added.any_special(/*normalized=*/true);
-  const auto push = [&](int32_t id) { ids.push_back(id); };
+  const auto push = [&](int32_t id) {
+    too_many = too_many || ids.size() == most;
+    if (!too_many) ids.push_back(id);
+  };
   const auto plain = [&](Fragment f) {
+    if (too_many) return;
     split(p_.pre_normalizer.apply(f, /*trace=*/false, pre_normal, watch).text, p_.splitters,
           [&](std::string_view piece) {
             watch.tick(1 + piece.size() / 16);
+            if (too_many) return;
+            const size_t left = most - ids.size();
+            too_many = piece.size() / longest_piece_ > left && p_.model.kept_bytes(piece) / longest_piece_ > left;
+            if (too_many) return;
             p_.model.encode(piece, p_.vocabulary, ids, scratch);
+            too_many = ids.size() > most;
           });
   };
   const auto normalize = [&](Fragment f) {
@@ -86,6 +106,7 @@ std::vector<int32_t> BpeTokenizer::encode_around(std::string_view utf8, bool par
     cut_long_runs(utf8, part);
   else
     part(utf8);
+  if (too_many) return std::nullopt;
   return ids;
 }
 
@@ -171,6 +192,13 @@ std::vector<int32_t> Tokenizer::encode_chat(const RenderedChat& chat, const Watc
     add(s.end, false);
   }
   add(chat.text.size(), true);
+  return ids;
+}
+
+std::optional<std::vector<int32_t>> Tokenizer::encode_within(const RenderedChat& text, bool parse_special, size_t most,
+                                                             const Watch& watch) const {
+  std::vector<int32_t> ids = text.content.empty() ? encode(text.text, parse_special, watch) : encode_chat(text, watch);
+  if (ids.size() > most) return std::nullopt;
   return ids;
 }
 

@@ -847,6 +847,35 @@ AT(puna_score_options, progress, 40);
 AT(puna_score_options, progress_user, 48);
 SIZE(puna_score_options, 56);
 
+AT(puna_lint_options, struct_size, 0);
+AT(puna_lint_options, reserved, 4);
+AT(puna_lint_options, brief, 8);
+AT(puna_lint_options, brief_bytes, 16);
+AT(puna_lint_options, rules, 24);
+AT(puna_lint_options, rules_bytes, 32);
+AT(puna_lint_options, placements, 40);
+AT(puna_lint_options, placements_bytes, 48);
+AT(puna_lint_options, language, 56);
+SIZE(puna_lint_options, 64);
+
+AT(puna_ads_plan_options, struct_size, 0);
+AT(puna_ads_plan_options, exact, 4);
+AT(puna_ads_plan_options, temperature, 8);
+AT(puna_ads_plan_options, top_p, 12);
+AT(puna_ads_plan_options, parallel, 16);
+AT(puna_ads_plan_options, reserved, 20);
+AT(puna_ads_plan_options, adapter, 24);
+AT(puna_ads_plan_options, rules, 32);
+AT(puna_ads_plan_options, rules_bytes, 40);
+AT(puna_ads_plan_options, placements, 48);
+AT(puna_ads_plan_options, placements_bytes, 56);
+AT(puna_ads_plan_options, model_name, 64);
+AT(puna_ads_plan_options, adapter_name, 72);
+AT(puna_ads_plan_options, made_at, 80);
+AT(puna_ads_plan_options, progress, 88);
+AT(puna_ads_plan_options, progress_user, 96);
+SIZE(puna_ads_plan_options, 104);
+
 AT(puna_evaluation_options, struct_size, 0);
 AT(puna_evaluation_options, exact, 4);
 AT(puna_evaluation_options, max_positions, 8);

@@ -91,6 +91,12 @@ TEST_CASE("what is wrong with a brief is said with its field", "[ads][brief]") {
   CHECK(error_with("/variants", "0") == "b: variants: expected a whole number from 1 to 50");
   CHECK(error_with("/segments", R"([{"name": "a", "share": 0.5}])").find("b: segments: their shares make 0.5") == 0);
   CHECK(error_with("/language", R"("e n")").find("b: language: ") == 0);
+  for (const char* tag : {R"("xx")", R"("english")", R"("e")", R"("xx-US")", R"("")"})
+    CHECK(error_with("/language", tag)
+              .find("is no language, expected a tag such as en or pt-BR (with calls of their "
+                    "own: ar, bn,") != std::string::npos);
+  for (const char* tag : {R"("hu")", R"("pt-BR")", R"("EN-us")", R"("zh-Hant")"})
+    CHECK(error_with("/language", tag).empty());
   CHECK(error_without("name") == "b: name: expected a string");
   CHECK(error_without("budget").find("b: budget: there is none") == 0);
   CHECK(error_without("placements").find("b: placements: there are none") == 0);

@@ -103,6 +103,14 @@ TEST_CASE("a brief's terms, names and facts are held against the text", "[ads][l
   CHECK(found("Open since 1988", c) == "any/not-in-facts 11-15");
 }
 
+TEST_CASE("texts of a language that there is not are refused, not held to English", "[ads][lint]") {
+  for (const char* tag : {"xx", "", "english", "e-n"}) {
+    LintContext context;
+    context.language = tag;
+    CHECK(message_of([&] { LintRules::known()->lint("Bread", context); }).find("language: '") == 0);
+  }
+}
+
 TEST_CASE("patterns of words match what they say", "[ads][lint]") {
   const PhraseLists lists = {{"drinks", {"tea", "iced coffee"}}};
   const auto matches = [&](const char* pattern, const char* text) {

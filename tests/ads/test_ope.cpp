@@ -256,6 +256,19 @@ TEST_CASE("rows that are wrong are errors with line and column", "[ads]") {
   CHECK(message("reward,propensity\n1,1\n").find("no column 'action'") != std::string::npos);
 }
 
+TEST_CASE("of two columns that could be meant none is picked, and what is not looked at is said", "[ads]") {
+  CHECK(message("action,reward,click,propensity\na,1,0,1\n") ==
+        "log.csv, line 1: the columns 'reward' and 'click' could both be meant: --reward says which");
+  CHECK(message("variant,item_id,reward,propensity\na,a,1,1\n").find("'item_id' and 'variant'") != std::string::npos);
+  CHECK(message("action,reward,p,pscore\na,1,1,1\n").find("--propensity says which") != std::string::npos);
+  CHECK(message("action,reward,p,segment,position\na,1,1,s,1\n").find("--context says which") != std::string::npos);
+  const LogReport named = evaluated("action,reward,click,propensity,day\na,1,0,1,7\n", nullptr, {.reward = "click"});
+  CHECK(named.columns == "action 'action', reward 'click', propensity 'propensity'; not looked at: 'reward', 'day'");
+  const TextFile policy{.text = "action,probability,contxt\na,1,s\n", .name = "p.csv"};
+  CHECK(message("action,reward,p\na,1,1\n", &policy) ==
+        "p.csv, line 1, column 3: 'contxt' is not used here, did you mean 'context'?");
+}
+
 TEST_CASE("days, worlds and streams are read, or refused with their place", "[ads]") {
   const auto text = [](const std::string& t) { return TextFile{.text = t, .name = "f"}; };
   const std::string day = "t,hour,value,price\n0,0,1.5,0.25\n1,13.5,2,1e-6\n";

@@ -6,11 +6,15 @@ usage: PUNA=... test_plan_command.py [--briefs N]       with --briefs: N random 
 import json
 import os
 import pathlib
+import pty
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
+import urllib.request
 
 import briefs
 import check_plan
@@ -23,6 +27,7 @@ MODEL = (
     pathlib.Path(os.environ.get("PUNA_MODELS") or pathlib.Path(CACHE) / "puna/models")
     / "SmolLM2-135M-Instruct.Q4_1.gguf"
 )
+AUSTEN = ROOT / "examples/bundled/puna-austen.gguf"
 REQUIRED = os.environ.get("PUNA_REQUIRE_MODELS") == "1"
 BRIEFS = 0
 
@@ -94,6 +99,118 @@ class Lint(unittest.TestCase):
         run("lint", *texts, "--placement", "meta.feed")
         self.assertLess((os.times().children_user - usage) / len(texts), 0.1)
         self.assertLess(time.process_time() - begin, 10)
+
+
+class Bundled(unittest.TestCase):
+    """With the model that the repository brings, and an adapter learnt from it."""
+
+    BRIEF = {
+        "name": "Ann's",
+        "objective": "sales",
+        "facts": ["We bake bread every morning", "Since 1987 in Ghent", "Open from 7 to 15"],
+        "budget": {"daily": 10, "currency": "EUR", "start": "2026-12-30", "end": "2027-01-01"},
+        "placements": ["meta.feed"],
+        "variants": 2,
+    }
+
+    @classmethod
+    def setUpClass(cls):
+        folder = pathlib.Path(FOLDER.name)
+        data = written(
+            "voice.jsonl", json.dumps({"prompt": "Visit", "completion": " us, every morning, at Ann's"}) + "\n"
+        )
+        flags = "--data", data, "--out", folder / "voice", "--steps", "8", "--lr", "0.02"
+        subprocess.run([PUNA, "finetune", AUSTEN, *flags], check=True, capture_output=True, timeout=1000)
+        cls.adapter = next(p.parent for p in (folder / "voice").rglob("adapter_config.json"))
+        cls.brief = written("ann.json", cls.BRIEF)
+
+    def plan(self, name, *more):
+        out = pathlib.Path(FOLDER.name) / name
+        run("plan", self.brief, "--model", AUSTEN, "--out", out, *more)
+        return out
+
+    def test_an_adapter_is_a_voice_and_part_of_the_record(self):
+        voiced, plain = self.plan("voiced.json", "--adapter", self.adapter), self.plan("plain.json")
+        self.assertEqual(check_plan.main([voiced, plain]), 0)
+        self.assertNotEqual(*(json.loads(p.read_text(encoding="utf-8"))["placements"] for p in (voiced, plain)))
+        for more in ((), ("--adapter", self.adapter), ("--parallel", 3)):
+            self.assertIn("the same", run("plan", "--replay", voiced, *more).stdout)
+        self.assertIn("the same", run("plan", "--replay", plain).stdout)
+        self.assertIn("another adapter", run("plan", "--replay", plain, "--adapter", self.adapter, code=1).stderr)
+        absent = pathlib.Path(FOLDER.name) / "absent"
+        self.assertIn("absent", run("plan", self.brief, "--model", AUSTEN, "--adapter", absent, code=1).stderr)
+
+    def test_the_page_writes_the_plan_that_the_command_writes(self):
+        flags = "--model", AUSTEN, "--adapter", self.adapter, "--port", "0"
+        command = [PUNA, "ads", "serve", self.brief, *flags]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
+            try:
+                address = server.stdout.readline().strip()
+
+                def ask(path, body=None):
+                    data = None if body is None else json.dumps(body).encode()
+                    request = urllib.request.Request(
+                        address + path, data, {"Content-Type": "application/json"} if data else {}
+                    )
+                    with urllib.request.urlopen(request, timeout=600) as answer:
+                        return json.load(answer)
+
+                state = ask("/v1/state")
+                self.assertEqual((state["can_write"], state["plan"]), (True, None))
+                plan = ask("/v1/plan", {"brief": self.BRIEF})["plan"]
+                self.assertEqual(ask("/v1/state")["plan"], plan)
+            finally:
+                server.send_signal(signal.SIGTERM)
+                server.communicate(timeout=60)
+        voiced = json.loads(self.plan("again.json", "--adapter", self.adapter).read_text(encoding="utf-8"))
+        for key in ("placements", "model", "adapter", "sampler", "counts"):
+            self.assertEqual(plan[key], voiced[key], key)
+
+    LONG = BRIEF | {"placements": ["google.search", "google.pmax", "meta.feed"], "variants": 50}
+
+    def test_a_plan_that_is_being_written_does_not_keep_the_page_from_its_end(self):
+        command = [PUNA, "ads", "serve", "--model", AUSTEN, "--port", "0"]
+        server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        address = server.stdout.readline().strip()
+        body = json.dumps({"brief": self.LONG}).encode()
+        answers = []
+
+        def ask():
+            request = urllib.request.Request(address + "/v1/plan", body, {"Content-Type": "application/json"})
+            try:
+                answers.append(urllib.request.urlopen(request, timeout=600).status)
+            except OSError as e:  # refused, or the connection is closed
+                answers.append(getattr(e, "code", 0))
+
+        asking = threading.Thread(target=ask)
+        asking.start()
+        while not answers:
+            with urllib.request.urlopen(address + "/v1/state", timeout=60) as state:
+                if (json.load(state)["writing"] or {}).get("total"):
+                    break
+        server.send_signal(signal.SIGINT)
+        self.assertEqual(server.wait(timeout=100), -signal.SIGINT)
+        asking.join()
+        self.assertNotEqual(answers, [200])
+        server.stdout.close()
+
+    def test_ctrl_c_leaves_no_file_and_the_bar_counts_texts(self):
+        out = pathlib.Path(FOLDER.name) / "stopped.json"
+        long = self.LONG
+        terminal, other_end = pty.openpty()
+        process = subprocess.Popen(
+            [PUNA, "ads", "plan", written("long.json", long), "--model", AUSTEN, "--out", out],
+            stdout=subprocess.DEVNULL,
+            stderr=other_end,
+        )
+        os.close(other_end)
+        seen = b""
+        while b"texts [" not in seen:  # then it is in the middle
+            seen += os.read(terminal, 4096)
+        process.send_signal(signal.SIGINT)
+        self.assertEqual(process.wait(timeout=100), 130)
+        os.close(terminal)
+        self.assertFalse(out.exists())
 
 
 @unittest.skipUnless(MODEL.exists() or REQUIRED, "SmolLM2 is not in the model cache (./dev fetch smollm2)")

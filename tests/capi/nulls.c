@@ -255,6 +255,9 @@ int main(void) {
   REFUSED(puna_off_policy_begin(NULL, NULL, 0));
   REFUSED(puna_off_policy_estimate(NULL, NULL));
   REFUSED(puna_off_policy_report_on(NULL, NULL));
+  REFUSED(puna_lint_create(NULL, NULL));
+  REFUSED(puna_lint_check(NULL, NULL, NULL, NULL, 0, NULL, NULL));
+  REFUSED(puna_ads_plan_write(NULL, NULL, 0, NULL, NULL));
   REFUSED(puna_simulate_day(0, 1, 1, NULL, NULL, NULL));
   REFUSED(puna_simulate_world(1, 1, 1, 0, NULL, NULL));
   REFUSED(puna_simulate_stream(1, 1, 1, NULL, NULL));
@@ -326,6 +329,7 @@ int main(void) {
   puna_chooser_free(NULL);
   puna_reward_book_free(NULL);
   puna_off_policy_free(NULL);
+  puna_lint_free(NULL);
   puna_pipeline_free(NULL);
   puna_evaluation_free(NULL);
   puna_user_free(NULL);

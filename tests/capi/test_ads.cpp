@@ -19,6 +19,8 @@ using Pacer = std::unique_ptr<puna_pacer, Free<puna_pacer_free>>;
 using Prices = std::unique_ptr<puna_clearing_prices, Free<puna_clearing_prices_free>>;
 using Chooser = std::unique_ptr<puna_chooser, Free<puna_chooser_free>>;
 using Book = std::unique_ptr<puna_reward_book, Free<puna_reward_book_free>>;
+using Lint = std::unique_ptr<puna_lint, Free<puna_lint_free>>;
+using Buffer = std::unique_ptr<puna_buffer, Free<puna_buffer_free>>;
 using Ope = std::unique_ptr<puna_off_policy, Free<puna_off_policy_free>>;
 
 // What create(arguments..., &handle) makes.
@@ -467,4 +469,123 @@ TEST_CASE("options of advertisements out of range are named", "[capi]") {
   evaluation.shrink = -1;
   refused(puna_off_policy_create(&evaluation, &ope), PUNA_INVALID_ARGUMENT, "shrink is -1");
   CHECK(ope == nullptr);
+}
+
+namespace {
+
+constexpr char kBrief[] = R"({"name": "Ann's", "objective": "sales", "facts": ["We bake bread every morning",
+  "Since 1987 in Ghent"], "budget": {"daily": 10, "currency": "EUR", "start": "2026-12-30", "end": "2027-01-01"},
+  "placements": ["meta.reels"], "variants": 2, "banned": ["cheap"]})";
+constexpr const char* kAusten = PUNA_SOURCE_DIR "/examples/bundled/puna-austen.gguf";
+
+std::string text_in(const Buffer& b) {
+  return {static_cast<const char*>(puna_buffer_data(b.get())), puna_buffer_size(b.get())};
+}
+std::string linted(const Lint& lint, const char* placement, const char* field, const std::string& text,
+                   int32_t* errors = nullptr) {
+  const Buffer json = made<Buffer>(puna_buffer_create);
+  ok(puna_lint_check(lint.get(), placement, field, text.data(), text.size(), errors, json.get()));
+  return text_in(json);
+}
+bool has(const std::string& text, const std::string& part) { return text.find(part) != text.npos; }
+
+}  // namespace
+
+TEST_CASE("C: texts are linted against rules, placements and a brief", "[capi][ads]") {
+  const Lint plain = made<Lint>(puna_lint_create, nullptr);
+  int32_t errors = -1;
+  const std::string loud = linted(plain, "google.search", "headline", "SALE on bread!", &errors);
+  CHECK(errors == 1);
+  CHECK(has(loud, R"("rule":"google/capitals")"));
+  CHECK(has(loud, R"("limit":30)"));
+  CHECK(has(linted(plain, "google.search", "headline", "Bread for you", &errors), R"("findings":[])"));
+  CHECK(errors == 0);
+  CHECK_FALSE(has(linted(plain, nullptr, nullptr, "Bread for you"), "limit"));
+
+  auto o = sized<puna_lint_options>();
+  o.brief = kBrief;
+  o.brief_bytes = sizeof kBrief - 1;
+  const Lint held = made<Lint>(puna_lint_create, &o);
+  CHECK(has(linted(held, nullptr, nullptr, "Cheap bread since 1986"), "any/banned-term"));
+  CHECK(has(linted(held, nullptr, nullptr, "Cheap bread since 1986"), "number 1986"));
+  CHECK_FALSE(has(linted(plain, nullptr, nullptr, "Bread since 1986"), "number 1986"));
+
+  const Buffer json = made<Buffer>(puna_buffer_create);
+  refused(puna_lint_check(plain.get(), "google.serch", nullptr, "a", 1, nullptr, json.get()), PUNA_INVALID_ARGUMENT,
+          "did you mean 'google.search'");
+  refused(puna_lint_check(plain.get(), nullptr, "headline", "a", 1, nullptr, json.get()), PUNA_INVALID_ARGUMENT,
+          "a field without a placement");
+  refused(puna_lint_check(plain.get(), nullptr, nullptr, "\xff", 1, nullptr, json.get()), PUNA_INVALID_ARGUMENT,
+          "no UTF-8");
+  CHECK(puna_buffer_size(json.get()) == 0);
+  puna_lint* none = nullptr;
+  o.language = "xx";
+  refused(puna_lint_create(&o, &none), PUNA_INVALID_ARGUMENT, "language: 'xx' is no language");
+  o = sized<puna_lint_options>();
+  o.brief = "{}";
+  o.brief_bytes = 2;
+  refused(puna_lint_create(&o, &none), PUNA_INVALID_ARGUMENT, "the brief: ");
+  o = sized<puna_lint_options>();
+  o.rules = R"({"date": "d", "rules": [{}]})";
+  o.rules_bytes = strlen(o.rules);
+  refused(puna_lint_create(&o, &none), PUNA_BAD_FILE, "rules: rules[0].id");
+  CHECK(none == nullptr);
+}
+
+TEST_CASE("C: a plan is written from a brief, the same one for the same options, and can be stopped", "[capi][ads]") {
+  const ModelHandle model = open_model(kAusten);
+  const auto write = [&](const puna_ads_plan_options* options) {
+    const Buffer json = made<Buffer>(puna_buffer_create);
+    ok(puna_ads_plan_write(model.get(), kBrief, sizeof kBrief - 1, options, json.get()));
+    return text_in(json);
+  };
+  struct Progress {
+    uint64_t done = 0, total = 0, calls = 0, stop_at = 0;
+    bool fell = false;
+  } seen;
+  auto o = sized<puna_ads_plan_options>();
+  o.progress = [](void* user, uint64_t done, uint64_t total) {
+    Progress& p = *static_cast<Progress*>(user);
+    p.fell |= done < p.done || done > total;
+    p.done = done;
+    p.total = total;
+    return int32_t(++p.calls == p.stop_at);
+  };
+  o.progress_user = &seen;
+  o.parallel = 3;
+  const std::string plan = write(nullptr);
+  CHECK(has(plan, R"("placement": "meta.reels")"));
+  CHECK(write(&o) == plan);  // neither progress nor what runs at once changes a byte
+  CHECK(seen.calls > 0);
+  CHECK_FALSE(seen.fell);
+  o.temperature = -1;
+  o.made_at = "2026-12-01";
+  const std::string likeliest = write(&o);
+  CHECK(likeliest != plan);
+  CHECK(has(likeliest, "2026-12-01"));
+
+  const Buffer json = made<Buffer>(puna_buffer_create);
+  const auto attempt = [&](puna_status wanted, const char* words) {
+    refused(puna_ads_plan_write(model.get(), kBrief, sizeof kBrief - 1, &o, json.get()), wanted, words);
+    CHECK(puna_buffer_size(json.get()) == 0);
+  };
+  for (const uint64_t at : {1, 2, 5}) {
+    seen = {};
+    seen.stop_at = at;
+    attempt(PUNA_CANCELLED, "");
+    CHECK(seen.calls == at);
+  }
+  seen = {};
+  o.temperature = NAN;
+  attempt(PUNA_INVALID_ARGUMENT, "temperature is nan");
+  o.temperature = 0;
+  o.top_p = 2;
+  attempt(PUNA_INVALID_ARGUMENT, "top_p is 2");
+  o.top_p = 0;
+  o.parallel = 257;
+  attempt(PUNA_INVALID_ARGUMENT, "parallel is 257");
+  o.parallel = 0;
+  o.reserved = 1;
+  attempt(PUNA_UNSUPPORTED, "reserved is 1");
+  refused(puna_ads_plan_write(model.get(), "{}", 2, nullptr, json.get()), PUNA_INVALID_ARGUMENT, "brief: ");
 }

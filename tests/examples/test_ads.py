@@ -13,6 +13,7 @@ import re
 import shlex
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 import unittest
@@ -72,6 +73,22 @@ class Docs(unittest.TestCase):
                     [PUNA, "ads", *shlex.split(command)], capture_output=True, text=True, timeout=240, cwd=ROOT
                 )
                 self.assertEqual(done.stdout + done.stderr, shown)
+
+    def test_what_came_of_the_texts_runs_as_it_is_written(self):
+        text = (ROOT / "docs/ads.md").read_text(encoding="utf-8")
+        section = text[text.index("## What came of the texts") :]
+        section = section[: section.index("\n## ")]
+        commands = re.findall(r"^    ((?:puna|python3) .*)$", section, re.M)
+        self.assertEqual(len(commands), 3)
+        with tempfile.TemporaryDirectory() as folder:
+            os.symlink(ROOT / "examples", pathlib.Path(folder) / "examples")
+            for command in commands:
+                words = [PUNA if w == "puna" else sys.executable if w == "python3" else w for w in shlex.split(command)]
+                done = subprocess.run(words, capture_output=True, text=True, timeout=240, cwd=folder)
+                self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertIn("new earns", done.stdout)
+            pairs = (pathlib.Path(folder) / "pairs.jsonl").read_text(encoding="utf-8").splitlines()
+            self.assertGreater(len(pairs), 0)
 
 
 class Pacing(unittest.TestCase):
@@ -344,11 +361,54 @@ class Feedback(unittest.TestCase):
             ("click,a,b,nan,,,,", "line 2, column 'time'"),
         ):
             self.assertIn(words, run("events", "add", store, written("bad.csv", head + row), code=1).stderr)
-        self.assertEqual(run_json("feedback", store)["impressions"], 0)
+        self.assertFalse(store.exists())  # a table that is wrong adds nothing
+        for row, words in (
+            ("shown,a,b,1,s,v,.5,p", "line 3, column 'impression': 'b' is not empty"),
+            ("click,b,a,1,s,,,", "line 3, column 'segment': 's' is not empty: a result has what its impression has"),
+            ("click,b,a,1,,v,,", "line 3, column 'variant'"),
+            ("sale,b,a,1,,,.5,", "line 3, column 'propensity'"),
+            ("lead,b,a,1,,,,p", "line 3, column 'person'"),
+        ):
+            table = written("bad.csv", head + "shown,i,,1,s,v,.5,p\n" + row)
+            self.assertIn(words, run("events", "add", store, table, code=1).stderr)
+            self.assertFalse(store.exists())
+        misspelt = written("bad.csv", head[:-1] + ",placment\nshown,i,,1,s,v,.5,p,feed\n")
+        self.assertIn(
+            "line 1, column 9: 'placment' is not used here, did you mean 'placement'?",
+            run("events", "add", store, misspelt, code=1).stderr,
+        )
+        run("events", "add", store, written("good.csv", head + "shown,i,,1,s,v,.5,p\n"))
+        other = written("other.csv", head + "shown,j,,1,s,v,.5,p\nshown,i,,2,s,v,.5,p\n")
+        self.assertIn(
+            "other.csv, line 3: its key 'i' is that of another event", run("events", "add", store, other, code=1).stderr
+        )
+        self.assertEqual(run_json("feedback", store)["impressions"], 1)
         run("feedback", store, "--pairs", "x", code=2)
         self.assertIn(
             "no text by 'c'", run("feedback", store, "--texts", self.texts(), "--writers", "a", "c", code=1).stderr
         )
+
+
+class Conflicts(unittest.TestCase):
+    def test_of_two_things_that_say_the_same_neither_is_ignored(self):
+        bakery, plan = ROOT / "examples/ads/bakery.json", written("plan.json", "{}")
+        for command in (
+            ("serve", bakery, "--plan", plan),
+            ("serve", bakery, "--adapter", "voice"),  # there is no model to have it
+            ("plan", bakery, "--replay", plan),
+            ("plan", "--replay", plan, "--temperature", "1"),
+            ("plan", "--replay", plan, "--top-p", "1"),
+            ("plan", "--replay", plan, "--exact"),
+            ("plan", "--replay", plan, "--json"),
+            ("lint", "a", "--labelled", plan),
+            ("lint", "a", "--list"),
+            ("lint", "--list", "--language", "de"),
+        ):
+            with self.subTest(command):
+                run(*command, code=2)
+        self.assertIn("'xx' is no language", run("lint", "a", "--language", "xx", code=1).stderr)
+        log = written("log.csv", "action,reward,click,propensity\n")
+        self.assertIn("'reward' and 'click' could both be meant", run("ope", log, code=1).stderr)
 
 
 class Interrupts(unittest.TestCase):

@@ -246,6 +246,13 @@ class Examples(unittest.TestCase):
 
         self.each_model(check)
 
+    def test_23_texts_of_advertisements_from_a_brief(self):
+        python, environment = self.python()
+        example = ROOT / "examples/23_ads_plan.py"
+        out = self.good(run(python, example, BUNDLED, ROOT / "examples/ads/bakery.json", "meta.reels", env=environment))
+        self.assertIn("meta.reels/1", out)
+        self.assertIn("1066", out.rsplit("error", 1)[0])
+
     def test_18_a_batch_goes_on_where_it_was(self):
         python, environment = self.python()
         with tempfile.TemporaryDirectory() as folder:

@@ -12,6 +12,10 @@ using namespace puna::test;
 
 namespace {
 
+constexpr char kBrief[] = R"({"name": "Ann's", "objective": "sales", "language": "en", "facts": ["We bake bread"],
+  "budget": {"daily": 10, "currency": "EUR", "start": "2026-12-30", "end": "2027-01-01"},
+  "placements": ["google.search"]})";
+
 struct Handles {
   puna_ledger* ledger = nullptr;
   puna_spend_plan* plan = nullptr;
@@ -20,6 +24,8 @@ struct Handles {
   puna_chooser* chooser = nullptr;
   puna_reward_book* book = nullptr;
   puna_off_policy* ope = nullptr;
+  puna_lint* lint = nullptr;
+  puna_buffer* found = nullptr;
   ~Handles() {
     puna_spend_plan_free(plan);  // the pacer keeps it
     puna_ledger_free(ledger);
@@ -28,6 +34,8 @@ struct Handles {
     puna_chooser_free(chooser);
     puna_reward_book_free(book);
     puna_off_policy_free(ope);
+    puna_lint_free(lint);
+    puna_buffer_free(found);
   }
 };
 
@@ -136,6 +144,16 @@ Told day() {
   call([&] { return puna_off_policy_report_on(h.ope, &report); });
   told.add(report.ess);
   for (uint64_t i = 0; i < report.estimate_count; ++i) told.add(report.estimates[i].value);
+
+  auto linting = sized<puna_lint_options>();
+  linting.brief = kBrief;
+  linting.brief_bytes = sizeof kBrief - 1;
+  int32_t errors = 0;
+  call([&] { return puna_buffer_create(&h.found); });
+  call([&] { return puna_lint_create(&linting, &h.lint); });
+  call([&] { return puna_lint_check(h.lint, "google.search", "headline", "SALE since 1987!", 16, &errors, h.found); });
+  told.add(errors);
+  told.add(double(puna_buffer_size(h.found)));
   return told;
 }
 

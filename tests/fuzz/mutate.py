@@ -76,6 +76,7 @@ MUTATORS = {
     "settings": own.mutate_settings,
     "shards": tensor_files.mutate_shards,
     "snapshot": own.mutate_snapshot,
+    "studio_request": behind_a_byte(m.mutate_json),
     "table": m.mutate_table,
     "tokenize": behind_a_byte(m.mutate_bytes),
     "tokenizer_json": m.mutate_json,

@@ -245,6 +245,12 @@ TEST_CASE("what is wrong with a file is said with its line, and nothing of the f
   CHECK(says(refusal("thing,annotator,label\na,w,x\n"),
              "there is no column item (or task): it has 'thing', 'annotator', 'label'"));
   CHECK(says(refusal("item,task,annotator,label\na,a,w,x\n"), "'item', 'task' could both be meant, expected --item"));
+  CHECK(says(refusal(R"({"item":"a","worker":"w","annotator":"v","label":"x"})", "f.jsonl"),
+             "line 1: \"annotator\" and another key name the annotator: --annotator says which"));
+  CHECK(says(refusal(R"({"item":"a","worker":"w","label":"x","answer":"y"})", "f.jsonl"),
+             "\"answer\" and another key name the label"));
+  CHECK(says(refusal(R"({"item":"a","labels":[{"worker":"w","annotator":"v","label":"x"}]})", "f.jsonl"),
+             "\"annotator\" and another key name the annotator, one of them has to go"));
   CHECK(says(refusal("item,annotator,label\na,w,\"x\n"), "a quote opens a field and none closes it"));
   CHECK(says(refusal("item,annotator,label\na,w,\xff\n"), "line 2: byte 0xff is no UTF-8"));
   CHECK(says(refusal(std::string("item,annotator,label\na,w,\0\n", 27)), "line 2: there is a NUL"));

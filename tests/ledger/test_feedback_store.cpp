@@ -54,6 +54,25 @@ std::vector<int> reached(FeedbackStore& store, int64_t window, int64_t now) {
 
 }  // namespace
 
+TEST_CASE("a key that another event has is an error that names the event, and nothing is added", "[ads]") {
+  const TempFolder folder;
+  const auto store = open_feedback(folder.path() + "/store");
+  store->add(std::vector<FeedbackEvent>{shown("i1", "ann", 100), result(Reached::click, "c1", "i1", 110)});
+  FeedbackEvent likelier = shown("i1", "ann", 100);
+  likelier.propensity = 0.5;
+  for (const FeedbackEvent& e : {shown("i1", "bob", 100), shown("i1", "ann", 101), shown("i1", "ann", 100, "w"),
+                                 likelier, result(Reached::sale, "c1", "i1", 110),
+                                 result(Reached::click, "c1", "i2", 110), result(Reached::click, "c1", "i1", 111)}) {
+    const std::vector<FeedbackEvent> events{shown("i2", "ann", 100), e};
+    CHECK(message_of([&] { store->add(events); }) ==
+          "event 1: its key '" + e.key + "' is that of another event, which differs from it");
+    CHECK(store->count() == 2);
+  }
+  const std::vector<FeedbackEvent> twins{shown("i3", "ann", 1), shown("i3", "ann", 2)};
+  CHECK(message_of([&] { store->add(twins); }).find("event 1: ") == 0);
+  CHECK(store->count() == 2);
+}
+
 TEST_CASE("results count for their impression within its window, whatever the order, once", "[ads]") {
   const TempFolder folder;
   std::vector<FeedbackEvent> events{shown("i1", "ann", 100),

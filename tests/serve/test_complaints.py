@@ -258,6 +258,19 @@ class Complaints(unittest.TestCase):
                 counts = [int(n) for n in re.findall(r"\d+", answer.error["message"])]
                 self.assertIn(64, counts)
                 self.assertTrue(any(abs(c - ids) < 20 for c in counts), counts)
+            # Far too long: known without looking into it, so that there is no count.
+            for text in ("word " * 20_000, "a" * 2_000_000, " " * 2_000_000):
+                for path, body in [
+                    ("/v1/completions", {"prompt": text}),
+                    ("/v1/completions", {"prompt": ["It was", text]}),
+                    ("/v1/chat/completions", {"messages": [{"role": "user", "content": text}]}),
+                    ("/v1/responses", {"input": text}),
+                    ("/v1/messages", {"model": NAME, "max_tokens": 1, "messages": [{"role": "user", "content": text}]}),
+                    ("/v1/embeddings", {"input": text}),
+                ]:
+                    answer = small.post(path, body)
+                    self.assertEqual(answer.status, 400, (path, answer.body))
+                    self.assertIn("more than 256 tokens, the context of", answer.error["message"])
             full = small.chat(max_tokens=1000, ignore_eos=True).json
             self.assertEqual(full["choices"][0]["finish_reason"], "length")
             self.assertLessEqual(full["usage"]["total_tokens"], 65)

@@ -225,6 +225,61 @@ class ChatTest(unittest.TestCase):
         answer = server.post("/v1/chat/completions", {"messages": messages, "max_tokens": 4})
         self.assertEqual(answer.status, 200, answer.body)
 
+    def test_calls_that_the_template_does_not_write_are_told_on_every_endpoint(self):
+        calls = [("get_weather", {"city": "Bath"}), ("get_weather", {"days": [1, 2]}), ("look", {})]
+        for name, arguments in calls:
+            written = json.dumps(arguments, separators=(",", ":"))
+            call = {"id": "a", "type": "function", "function": {"name": name, "arguments": written}}
+            said = {"role": "user", "content": "The weather?"}
+            chat = lambda *more: {"messages": [said, *more, {"role": "user", "content": "rain"}]}
+            use = {"type": "tool_use", "id": "a", "name": name, "input": arguments}
+            item = {"type": "function_call", "call_id": "a", "name": name, "arguments": written}
+            output = {"type": "function_call_output", "call_id": "a", "output": "rain"}
+            result = {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "a", "content": "rain"}]}
+            history = [said, {"role": "assistant", "content": None, "tool_calls": [call]}]
+            one = {"max_tokens": 1, "temperature": 0}
+            prompts = {
+                "/v1/chat/completions": (
+                    {**chat(), **one},
+                    {"messages": [*history, {"role": "tool", "tool_call_id": "a", "content": "rain"}], **one},
+                    lambda a: a["usage"]["prompt_tokens"],
+                ),
+                "/v1/messages": (
+                    {"model": NAME, **chat(), **one},
+                    {"model": NAME, "messages": [said, {"role": "assistant", "content": [use]}, result], **one},
+                    lambda a: a["usage"]["input_tokens"] + a["usage"]["cache_read_input_tokens"],
+                ),
+                "/v1/messages/count_tokens": (
+                    {"model": NAME, **chat()},
+                    {"model": NAME, "messages": [said, {"role": "assistant", "content": [use]}, result]},
+                    lambda a: a["input_tokens"],
+                ),
+                "/v1/responses": (
+                    {"input": [said, {"role": "user", "content": "rain"}], "max_output_tokens": 1},
+                    {"input": [said, item, output], "max_output_tokens": 1},
+                    lambda a: a["usage"]["input_tokens"],
+                ),
+                "/tokenize": (
+                    chat(),
+                    {"messages": [*history, {"role": "tool", "tool_call_id": "a", "content": "rain"}]},
+                    lambda a: a["count"],
+                ),
+            }
+            counts = set()
+            for path, (without, with_calls, tokens) in prompts.items():
+                with self.subTest(path=path, name=name):
+                    answers = [server.post(path, body) for body in (without, with_calls)]
+                    self.assertEqual([a.status for a in answers], [200, 200], answers[1].body)
+                    few, more = (tokens(a.json) for a in answers)
+                    self.assertGreaterEqual(more, few + 8)
+                    counts.add(more - few)
+            self.assertEqual(len(counts), 1, counts)  # all of them tell the same
+        ids = server.post("/tokenize", {"messages": history}).json["tokens"]
+        text = server.post("/detokenize", {"tokens": ids}).json["prompt"]
+        self.assertTrue(text.endswith('{"name": "look", "parameters": {}}'), text)
+        refused = server.post("/tokenize", {"messages": history, "add_generation_prompt": False})
+        self.assertEqual((refused.status, refused.error["param"]), (400, "add_generation_prompt"))
+
     def test_fields_are_used_ignored_by_name_or_refused(self):
         self.assertEqual(
             server.chat(user="u", metadata={}, store=True, service_tier="auto", prompt_cache_key="k").status, 200

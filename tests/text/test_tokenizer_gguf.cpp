@@ -1,4 +1,6 @@
 // test_tokenizer_gguf.cpp -- "tokenizer.ggml.*" on a vocabulary one can read: what the keys mean, and what is refused.
+#include <utility>
+
 #include "puna/base/error.h"
 #include "puna/text/tokenizer.h"
 #include "support/catch.h"
@@ -199,4 +201,34 @@ TEST_CASE("A tokenizer.model that is not Llama 3's or 4's is refused by its line
   std::string twice;
   for (int i = 0; i < 128000; ++i) twice += "IQ== " + std::to_string(i) + "\n";
   CHECK_THAT(error(twice), Contains("ids 0 and 1 are both '!'"));
+}
+
+TEST_CASE("A text that has more tokens than wanted is known as such, exactly, and long words are not looked into",
+          "[text]") {
+  const TokenizerPtr t = tokenizer_from_gguf(small());
+  for (const std::string text : {"ab ab", "ab  ab", "a<|eot_id|>b", "</s>", "abcabcabc  c", "", "xyz", "ccccc"})
+    for (const bool special : {false, true}) {
+      const Ids all = t->encode(text, special);
+      for (size_t most = 0; most <= all.size() + 2; ++most) {
+        CAPTURE(text, special, most);
+        const auto got = t->encode_within({text, {}}, special, most);
+        CHECK(got.has_value() == (all.size() <= most));
+        if (got) CHECK(*got == all);
+      }
+    }
+  const RenderedChat chat{"a<|eot_id|>b", {{1, 11}}};
+  CHECK(t->encode_within(chat, true, 99) == t->encode_chat(chat));
+  // No byte of it has a token: none is too many.
+  CHECK(t->encode_within({std::string(100'000, 'x'), {}}, false, 0)->empty());
+  // One word, of which merging would ask the watch at every step: it is refused before that.
+  int64_t asked = 0;
+  const auto count = [&] {
+    ++asked;
+    return true;
+  };
+  const std::string word(1'000'000, 'c');
+  CHECK_FALSE(t->encode_within({word, {}}, false, 1000, Watch(count)).has_value());
+  const int64_t short_way = std::exchange(asked, 0);
+  CHECK(t->encode_within({word, {}}, false, 1'000'000, Watch(count))->size() == 1'000'000);
+  CHECK(short_way < asked);
 }

@@ -1,5 +1,6 @@
-"""Advertisements: what to bid so that a budget lasts, money that cannot be overspent, which variant to show to whom,
-what a log can tell of another policy. Money is int, millionths of the currency's unit; clocks and seeds are yours.
+"""Advertisements: texts from a brief, lint, what to bid so that a budget lasts, money that cannot be overspent, which
+variant to show to whom, what a log can tell of another policy. Money is int, millionths of the currency's unit; clocks
+and seeds are yours.
 
 >>> ledger = puna.ads.Ledger()
 >>> shop = ledger.add_campaign(ledger.add_account(cap=5_000_000), budget=1_000_000)
@@ -12,11 +13,30 @@ True
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
+import json
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
-from .native import check, created, ffi, integer_array, lib, one_of, pointer, read, sized, values_of
+from .native import (
+    c_text,
+    check,
+    created,
+    ffi,
+    integer_array,
+    lib,
+    on_worker,
+    one_of,
+    pointer,
+    read,
+    sized,
+    text_of,
+    values_of,
+)
+
+if TYPE_CHECKING:
+    from .adapter import Adapter
+    from .model import Model
 
 SETTLED = ("booked", "booked_late", "refused_late", "unknown")
 PACING = {
@@ -500,6 +520,113 @@ def evaluate(
         texts(report.warnings, report.warning_count),
         *(getattr(report, name) for name in Evaluation._fields[3:]),
     )
+
+
+def _json_bytes(value: Any) -> bytes:
+    """JSON as it is given: text, bytes, or what json.dumps() takes."""
+    if isinstance(value, bytes):
+        return value
+    return (value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)).encode()
+
+
+def _texts(**values: Any) -> Tuple[Dict[str, Any], List[Any]]:
+    """Fields `name` and `name`_bytes of options, and what keeps them alive."""
+    fields: Dict[str, Any] = {}
+    for name, value in values.items():
+        if value is not None:
+            data = _json_bytes(value)
+            fields[name], fields[name + "_bytes"] = ffi.from_buffer("char[]", data), len(data)
+    return fields, list(fields.values())
+
+
+class Finding(NamedTuple):
+    """Of lint. `begin` and `end` are bytes of the text in UTF-8."""
+
+    rule: str
+    severity: str
+    begin: int
+    end: int
+    text: str
+    reason: str
+
+
+class Linted(NamedTuple):
+    """`errors`: the platform refuses it, or it says what it may not. `length` and `limit` as the placement counts."""
+
+    errors: bool
+    findings: List[Finding]
+    length: Optional[int]
+    limit: Optional[int]
+
+
+class Lint:
+    """What a platform, or a reader, will object to in a text: advice, not legal clearance. `brief`, `rules` and
+    `placements` are JSON, as text or as a dict; rules and placements are ours without. For any thread.
+
+    >>> found = puna.ads.Lint().check("SALE on bread!", placement="google.search", field="headline")
+    >>> found.errors, found.findings[0].rule
+    (True, 'google/capitals')
+    """
+
+    def __init__(
+        self, *, brief: Any = None, rules: Any = None, placements: Any = None, language: Optional[str] = None
+    ) -> None:
+        fields, alive = _texts(brief=brief, rules=rules, placements=placements)
+        fields["language"] = c_text(language, "language")
+        self._handle = _new("puna_lint", sized("puna_lint_options", **fields))
+        del alive
+
+    def check(self, text: str, *, placement: Optional[str] = None, field: Optional[str] = None) -> Linted:
+        data = text.encode("utf-8", "surrogateescape")
+        where, kind = c_text(placement, "placement") or ffi.NULL, c_text(field, "field") or ffi.NULL
+        found = json.loads(text_of(lib.puna_lint_check, self._handle, where, kind, data, len(data), ffi.NULL))
+        findings = [Finding(*(f[key] for key in Finding._fields)) for f in found["findings"]]
+        return Linted(found["errors"], findings, found.get("length"), found.get("limit"))
+
+
+def plan(
+    model: "Model",
+    brief: Any,
+    *,
+    adapter: "Optional[Adapter]" = None,
+    rules: Any = None,
+    placements: Any = None,
+    progress: "Optional[Callable[[int, int], Any]]" = None,
+    model_name: str = "",
+    adapter_name: str = "",
+    made_at: str = "",
+    **options: Any,
+) -> Dict[str, Any]:
+    """The texts of a brief's advertisements, from its facts alone: the plan that `puna ads plan --out` writes, as a
+    dict. `brief` is JSON, as text or as a dict; docs/ads.md has its fields. `progress(done, total)` counts texts; False
+    or an exception in it ends the call. Options are exact, temperature, top_p and parallel."""
+    data = _json_bytes(brief)
+    fields, alive = _texts(rules=rules, placements=placements)
+    for name, value in (("model_name", model_name), ("adapter_name", adapter_name), ("made_at", made_at)):
+        fields[name] = c_text(value, name)
+    fields["adapter"] = None if adapter is None else adapter._handle
+    raised: List[BaseException] = []
+    stopped: List[bool] = []
+
+    def keep(_type: Any, value: BaseException, _traceback: Any) -> None:
+        raised.append(value)
+
+    @ffi.callback("int32_t(void*, uint64_t, uint64_t)", error=1, onerror=keep)  # type: ignore[untyped-decorator,unused-ignore]
+    def report(_user: Any, done: int, total: int) -> int:
+        return int(bool(stopped) or (progress is not None and progress(done, total) is False))
+
+    struct = sized("puna_ads_plan_options", progress=report, **fields, **options)
+    try:
+        text = on_worker(
+            lambda: text_of(lib.puna_ads_plan_write, model._handle, data, len(data), struct),
+            lambda: stopped.append(True),
+        )
+    except Exception:
+        if raised:
+            raise raised[0]
+        raise
+    del alive
+    return dict(json.loads(text))
 
 
 def simulate_day(process: str = "plain", *, seed: int, count: int) -> Day:

@@ -1,5 +1,6 @@
 """Advertisements: money, pacing, auctions, choices, late rewards, logs; what is wrong is said."""
 
+import pathlib
 import threading
 
 import numpy as np
@@ -140,3 +141,42 @@ def test_mistakes_are_named():
         ads.Chooser(3).update([(0, 0, 1, 2)])
     with pytest.raises(puna.InvalidArgument, match="row 1: the propensity is 2"):
         ads.evaluate([0, 1], [0.5, 2], [0, 1])
+
+
+BRIEF = {
+    "name": "Ann's",
+    "objective": "sales",
+    "facts": ["We bake bread every morning", "Since 1987 in Ghent"],
+    "budget": {"daily": 10, "currency": "EUR", "start": "2026-12-30", "end": "2027-01-01"},
+    "placements": ["meta.reels"],
+    "variants": 2,
+    "banned": ["cheap"],
+}
+
+
+def test_texts_are_linted():
+    found = ads.Lint().check("SALE on bread!", placement="google.search", field="headline")
+    assert found.errors and found.length == 14 and found.limit == 30
+    assert {f.rule for f in found.findings} == {"google/capitals", "google/exclamation-in-headline"}
+    held = ads.Lint(brief=BRIEF).check("Cheap bread since 1986")
+    assert {"any/banned-term", "any/not-in-facts"} <= {f.rule for f in held.findings}
+    assert held.limit is None
+    with pytest.raises(puna.InvalidArgument, match="'xx' is no language"):
+        ads.Lint(language="xx")
+    with pytest.raises(puna.InvalidArgument, match="did you mean 'google.search'"):
+        ads.Lint().check("a", placement="google.serch")
+
+
+def test_a_plan_is_written_and_can_be_stopped():
+    model = puna.Model(pathlib.Path(__file__).resolve().parents[3] / "examples/bundled/puna-austen.gguf")
+    seen = []
+    written = ads.plan(model, BRIEF, progress=lambda done, total: seen.append((done, total)))
+    assert written == ads.plan(model, BRIEF, parallel=3)
+    assert [p["placement"] for p in written["placements"]] == ["meta.reels"]
+    assert seen and all(done <= total for done, total in seen)
+    with pytest.raises(puna.Cancelled):
+        ads.plan(model, BRIEF, progress=lambda done, total: False)
+    with pytest.raises(ZeroDivisionError):
+        ads.plan(model, BRIEF, progress=lambda done, total: 1 // 0)
+    with pytest.raises(puna.InvalidArgument, match="facts: there are none"):
+        ads.plan(model, {**BRIEF, "facts": []})

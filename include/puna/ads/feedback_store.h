@@ -40,7 +40,8 @@ struct StoredImpression {
 class FeedbackStore {
  public:
   virtual ~FeedbackStore() = default;
-  // All of them or none. Error{invalid_argument} naming the event and what is wrong with it.
+  // All of them or none. Error{invalid_argument} "event 7: ..." says which (from 0) and what is wrong with it: also a
+  // key that another event has, which differs.
   virtual FeedbackCounts add(std::span<const FeedbackEvent> events) = 0;
   // Impressions from at least `window` before now, with what they led to within it, by time.
   virtual std::vector<StoredImpression> impressions(int64_t window, int64_t now) = 0;

@@ -29,7 +29,7 @@ struct LintContext {
   const Placement* placement = nullptr;   // its platform's rules and limits; NULL = the rules of all platforms
   const PlacementField* field = nullptr;  // NULL: a text of no particular kind, without a limit
   const FactLock* facts = nullptr;        // NULL: claims are not checked
-  std::string_view language = "en";
+  std::string_view language = "en";       // a tag such as en or pt-BR
   std::span<const std::string> banned, competitors;  // terms
   std::span<const std::string> names;                // of the business: written as it writes them
 };
@@ -46,7 +46,7 @@ class LintRules {
   static std::shared_ptr<const LintRules> known();  // ours
   ~LintRules();
 
-  // By place, then by rule.
+  // By place, then by rule. Error{invalid_argument}: the context's language is none.
   std::vector<Finding> lint(std::string_view text, const LintContext& context) const;
   std::vector<RuleInfo> rules() const;
   const std::string& date() const noexcept;

@@ -26,11 +26,12 @@ struct PlanOptions {
   AdapterPtr adapter;                             // of the brand's voice; NULL = the model alone
   std::string model_path, adapter_path, made_at;  // for the record
   float temperature = 0.9f, top_p = 0.95f;
-  int32_t parallel = 16;                                      // texts that are computed at once; changes no bit
-  bool exact = false;                                         // as of a session
-  const Placements* placements = nullptr;                     // NULL = ours
-  std::shared_ptr<const LintRules> rules;                     // NULL = ours
-  std::function<void(int64_t done, int64_t total)> progress;  // texts written, of those that are asked for
+  int32_t parallel = 16;                   // texts that are computed at once; changes no bit
+  bool exact = false;                      // as of a session
+  const Placements* placements = nullptr;  // NULL = ours
+  std::shared_ptr<const LintRules> rules;  // NULL = ours
+  // Texts written, of those that are asked for: many times a second while the model writes, never falling.
+  std::function<void(int64_t done, int64_t total)> progress;
 };
 
 struct PlannedText {

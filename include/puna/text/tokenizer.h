@@ -5,6 +5,7 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,6 +32,11 @@ class Tokenizer {
   // bytes is content. Everything else (merges, user-defined tokens, spaces that a special token swallows) goes on
   // across the edges of content. (A Tokenizer that does not define it cuts the text there.)
   virtual std::vector<int32_t> encode_chat(const RenderedChat& chat, const Watch& watch = Watch()) const;
+  // The same of a text that is to have at most `most` tokens; none when it has more, known as early as can be: words
+  // that cannot be written with the tokens that are left are not looked into. Without content (RenderedChat::content)
+  // parse_special says what encode() does with it. (A Tokenizer that does not define it encodes all of the text.)
+  virtual std::optional<std::vector<int32_t>> encode_within(const RenderedChat& text, bool parse_special, size_t most,
+                                                            const Watch& watch = Watch()) const;
   // The bytes an id stands for; special tokens give their name. A model's embedding often has more rows than there are
   // tokens: for those ids, which a model may generate, it is "" and the kind is unused. Error{invalid_argument} when
   // the id is out of range.

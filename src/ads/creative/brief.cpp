@@ -5,6 +5,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "ads/creative/language.h"
 #include "ads/creative/phrases.h"
 #include "ads/creative/vocabulary.h"
 #include "base/hash.h"
@@ -320,10 +321,7 @@ struct BriefReader {
       return;
     }
     const std::string& tag = field.string();
-    const bool shaped = tag.size() >= 2 && tag.size() <= 20 && std::all_of(tag.begin(), tag.end(), [](char c) {
-                          return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || (c >= '0' && c <= '9');
-                        });
-    if (!shaped) wrong(field, "'" + shown(tag) + "' is no language, expected a tag such as en or pt-BR");
+    if (const std::string fault = fault_of_language(tag); !fault.empty()) wrong(field, fault);
     brief.language = tag;
   }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "ads/creative/language.h"
 #include "ads/creative/lint_functions.h"
 #include "ads/creative/phrases.h"
 #include "base/hash.h"
@@ -132,6 +133,8 @@ std::shared_ptr<const LintRules> LintRules::known() {
 }
 
 std::vector<Finding> LintRules::lint(std::string_view text, const LintContext& context) const {
+  if (const std::string fault = fault_of_language(context.language); !fault.empty())
+    fail(Status::invalid_argument, "language: %s", fault.c_str());
   const LintText x{text, tokens_of(text)};
   std::vector<Finding> findings;
   std::vector<LintSpan> spans;

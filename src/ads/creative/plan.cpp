@@ -44,6 +44,17 @@ void require_facts(const Brief&, const PlacementWriters& w, const std::string& n
 
 void run(Engine& engine, std::deque<PlacementWriters>& writers, const Prompts& prompts, const PlanOptions& options,
          const Brief& brief, Plan& plan, int64_t total, const Watch& watch) {
+  int64_t told = 0;
+  const auto tell = [&](int64_t done) {
+    told = std::max(told, done);  // texts that turn out to be alike miss again
+    if (options.progress) options.progress(told, total);
+  };
+  const auto sum = [&](int64_t (FieldWriter::*of)() const) {
+    int64_t all = 0;
+    for (const PlacementWriters& w : writers)
+      for (const FieldWriter& f : w.fields) all += (f.*of)();
+    return all;
+  };
   for (int round = 0; round < kRounds; ++round) {
     uint64_t number = 0;
     bool asked = false;
@@ -56,14 +67,14 @@ void run(Engine& engine, std::deque<PlacementWriters>& writers, const Prompts& p
         asked = true;
       }
     if (!asked) return;
-    while (engine.step(kStepUs)) watch.tick(1 << 20);
-    int64_t missing = 0;
+    const int64_t missing = sum(&FieldWriter::missing), answers = sum(&FieldWriter::asked);
+    while (engine.step(kStepUs)) {
+      watch.tick(1 << 20);
+      tell(total - missing + missing * sum(&FieldWriter::answered) / answers);
+    }
     for (PlacementWriters& w : writers)
-      for (FieldWriter& f : w.fields) {
-        f.collect(plan);
-        missing += f.missing();
-      }
-    if (options.progress) options.progress(total - missing, total);
+      for (FieldWriter& f : w.fields) f.collect(plan);
+    tell(total - sum(&FieldWriter::missing));
   }
 }
 

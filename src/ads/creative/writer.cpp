@@ -88,6 +88,18 @@ int64_t FieldWriter::missing() const {
   return std::count_if(slots_.begin(), slots_.end(), [](const Slot& s) { return !s.filled; });
 }
 
+int64_t FieldWriter::asked() const {
+  int64_t n = 0;
+  for (const Request& r : requests_) n += r.answers;
+  return n;
+}
+
+int64_t FieldWriter::answered() const {
+  int64_t n = 0;
+  for (const Request& r : requests_) n += r.running->ended() ? r.answers : 0;
+  return n;
+}
+
 void FieldWriter::submit(Engine& engine, const Prompts& prompts, const PlanOptions& options, uint64_t seed) {
   for (const auto& [limit, limited] : limited_)
     for (size_t segment = 0; segment < brief_.segments.size(); ++segment) {
@@ -114,7 +126,7 @@ void FieldWriter::submit(Engine& engine, const Prompts& prompts, const PlanOptio
         r.n = int32_t(std::min<int64_t>(wanted, kAnswers));
         r.generate.sampler.seed = own.value() >> 12;  // a number that JSON's readers keep
         r.max_events = 1 << 20;                       // they are not read: the answers are
-        requests_.push_back({limit, segment, r.generate.sampler.seed, prompt.value(), engine.submit(r)});
+        requests_.push_back({limit, segment, r.generate.sampler.seed, prompt.value(), r.n, engine.submit(r)});
       }
     }
 }

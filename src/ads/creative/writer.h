@@ -33,6 +33,9 @@ class FieldWriter {
   bool complete(Plan& plan);
 
   int64_t missing() const;
+  // Answers that submit() asked for, and those that are there: before collect().
+  int64_t asked() const;
+  int64_t answered() const;
   const std::vector<Slot>& slots() const { return slots_; }
   size_t facts() const;          // that fit the field
   std::string why_none() const;  // where facts() is 0: what became of them
@@ -47,6 +50,7 @@ class FieldWriter {
     int64_t limit = 0;
     size_t segment = 0;
     uint64_t seed = 0, prompt_hash = 0;
+    int64_t answers = 0;
     EngineRequestPtr running;
   };
   const Limited& at(int64_t limit) const;

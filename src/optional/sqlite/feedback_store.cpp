@@ -8,6 +8,7 @@
 #include <mutex>
 
 #include "base/sha256.h"
+#include "base/shown.h"
 #include "base/utf8.h"
 #include "optional/sqlite/database.h"
 #include "puna/base/error.h"
@@ -45,6 +46,10 @@ class SqliteFeedback final : public FeedbackStore {
     secret_ = read_secret();
     add_impression_ = db_.prepare("INSERT OR IGNORE INTO impressions VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)");
     add_result_ = db_.prepare("INSERT OR IGNORE INTO results VALUES (?1, ?2, ?3, ?4)");
+    same_impression_ = db_.prepare(
+        "SELECT 1 FROM impressions WHERE key = ?1 AND person = ?2 AND segment = ?3 AND placement = ?4 AND variant = ?5 "
+        "AND propensity = ?6 AND time = ?7");
+    same_result_ = db_.prepare("SELECT 1 FROM results WHERE key = ?1 AND impression = ?2 AND kind = ?3 AND time = ?4");
     // The furthest within the window, of each.
     select_ = db_.prepare(
         "SELECT i.segment, i.placement, i.variant, i.person, i.propensity, i.time, coalesce(max(r.kind), 0) FROM "
@@ -61,26 +66,17 @@ class SqliteFeedback final : public FeedbackStore {
     FeedbackCounts counts;
     db_.transaction([&] {
       counts = {};
-      for (const FeedbackEvent& e : events) {
+      for (size_t i = 0; i < events.size(); ++i) {
+        const FeedbackEvent& e = events[i];
         const bool is_shown = e.kind == Reached::shown;
-        const Digest key = digest(is_shown ? 'i' : 'r', e.key),
-                     other = digest(is_shown ? 'p' : 'i', is_shown ? e.person : e.impression);
-        const Statement& s = is_shown ? add_impression_ : add_result_;
-        Use use(db_, s);
-        blob(s, 1, key);
-        blob(s, 2, other);
-        if (is_shown) {
-          text(s, 3, e.segment);
-          text(s, 4, e.placement);
-          text(s, 5, e.variant);
-          db_.require(sqlite3_bind_double(s.get(), 6, e.propensity));
-          db_.require(sqlite3_bind_int64(s.get(), 7, e.time));
-        } else {
-          db_.require(sqlite3_bind_int64(s.get(), 3, int64_t(e.kind)));
-          db_.require(sqlite3_bind_int64(s.get(), 4, e.time));
+        if (ask(is_shown ? add_impression_ : add_result_, e, false)) {
+          ++counts.added;
+          continue;
         }
-        use.run();
-        ++(sqlite3_changes(db_.handle()) == 1 ? counts.added : counts.repeated);
+        ++counts.repeated;
+        PUNA_REQUIRE(ask(is_shown ? same_impression_ : same_result_, e, true),
+                     "event %zu: its key '%s' is that of another event, which differs from it", i,
+                     shown(e.key).c_str());
       }
     });
     return counts;
@@ -173,6 +169,29 @@ class SqliteFeedback final : public FeedbackStore {
     require(e.propensity > 0 && e.propensity <= 1, "its propensity is no probability above 0");
   }
 
+  // The statement with the event's values. True: it gave a row, or (not is_query) changed one.
+  bool ask(const Statement& s, const FeedbackEvent& e, bool is_query) const {
+    const bool is_shown = e.kind == Reached::shown;
+    const Digest key = digest(is_shown ? 'i' : 'r', e.key),
+                 other = digest(is_shown ? 'p' : 'i', is_shown ? e.person : e.impression);
+    Use use(db_, s);
+    blob(s, 1, key);
+    blob(s, 2, other);
+    if (is_shown) {
+      text(s, 3, e.segment);
+      text(s, 4, e.placement);
+      text(s, 5, e.variant);
+      db_.require(sqlite3_bind_double(s.get(), 6, e.propensity));
+      db_.require(sqlite3_bind_int64(s.get(), 7, e.time));
+    } else {
+      db_.require(sqlite3_bind_int64(s.get(), 3, int64_t(e.kind)));
+      db_.require(sqlite3_bind_int64(s.get(), 4, e.time));
+    }
+    if (is_query) return use.step();
+    use.run();
+    return sqlite3_changes(db_.handle()) == 1;
+  }
+
   // Of an impression, a result or a person: never the same for two kinds.
   Digest digest(char kind, std::string_view id) const {
     const Sha256 hash = sha256(secret_ + kind + std::string(id));
@@ -208,7 +227,7 @@ class SqliteFeedback final : public FeedbackStore {
   sqlite::Database db_;
   std::mutex mutex_;
   std::string secret_;
-  Statement add_impression_, add_result_, select_, drop_results_, drop_impressions_;
+  Statement add_impression_, add_result_, same_impression_, same_result_, select_, drop_results_, drop_impressions_;
 };
 
 }  // namespace

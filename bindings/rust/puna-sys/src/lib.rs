@@ -182,6 +182,10 @@ pub struct puna_off_policy {
     _opaque: [u8; 0],
 }
 #[repr(C)]
+pub struct puna_lint {
+    _opaque: [u8; 0],
+}
+#[repr(C)]
 pub struct puna_chat {
     _opaque: [u8; 0],
 }
@@ -689,6 +693,39 @@ pub struct puna_off_policy_report {
     pub refusal_count: u64,
     pub warnings: *const *const c_char,
     pub warning_count: u64,
+}
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct puna_lint_options {
+    pub struct_size: u32,
+    pub reserved: i32,
+    pub brief: *const c_char,
+    pub brief_bytes: u64,
+    pub rules: *const c_char,
+    pub rules_bytes: u64,
+    pub placements: *const c_char,
+    pub placements_bytes: u64,
+    pub language: *const c_char,
+}
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct puna_ads_plan_options {
+    pub struct_size: u32,
+    pub exact: i32,
+    pub temperature: f32,
+    pub top_p: f32,
+    pub parallel: i32,
+    pub reserved: i32,
+    pub adapter: *const puna_adapter,
+    pub rules: *const c_char,
+    pub rules_bytes: u64,
+    pub placements: *const c_char,
+    pub placements_bytes: u64,
+    pub model_name: *const c_char,
+    pub adapter_name: *const c_char,
+    pub made_at: *const c_char,
+    pub progress: Option<unsafe extern "C" fn(user: *mut c_void, done: u64, total: u64) -> i32>,
+    pub progress_user: *mut c_void,
 }
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -1381,6 +1418,10 @@ extern "C" {
     pub fn puna_off_policy_estimate(ope: *mut puna_off_policy, rows: *const puna_logged_choices) -> puna_status;
     pub fn puna_off_policy_report_on(ope: *mut puna_off_policy, report: *mut puna_off_policy_report) -> puna_status;
     pub fn puna_off_policy_free(ope: *mut puna_off_policy);
+    pub fn puna_lint_create(options: *const puna_lint_options, lint: *mut *mut puna_lint) -> puna_status;
+    pub fn puna_lint_check(lint: *const puna_lint, placement: *const c_char, field: *const c_char, text: *const c_char, text_bytes: usize, errors: *mut i32, json: *mut puna_buffer) -> puna_status;
+    pub fn puna_lint_free(lint: *mut puna_lint);
+    pub fn puna_ads_plan_write(model: *const puna_model, brief: *const c_char, brief_bytes: usize, options: *const puna_ads_plan_options, json: *mut puna_buffer) -> puna_status;
     pub fn puna_simulate_day(process: i32, seed: u64, count: usize, at: *mut f64, values: *mut i64, prices: *mut i64) -> puna_status;
     pub fn puna_simulate_world(seed: u64, segments: i32, variants: i32, interaction: f64, p: *mut f64, rates: *mut f64) -> puna_status;
     pub fn puna_simulate_stream(seed: u64, segments: i32, count: usize, of_segment: *mut i32, u: *mut f64) -> puna_status;
@@ -2187,6 +2228,31 @@ const _: () = {
     assert!(offset_of!(puna_score_options, adapter) == 32);
     assert!(offset_of!(puna_score_options, progress) == 40);
     assert!(offset_of!(puna_score_options, progress_user) == 48);
+    assert!(offset_of!(puna_lint_options, struct_size) == 0);
+    assert!(offset_of!(puna_lint_options, reserved) == 4);
+    assert!(offset_of!(puna_lint_options, brief) == 8);
+    assert!(offset_of!(puna_lint_options, brief_bytes) == 16);
+    assert!(offset_of!(puna_lint_options, rules) == 24);
+    assert!(offset_of!(puna_lint_options, rules_bytes) == 32);
+    assert!(offset_of!(puna_lint_options, placements) == 40);
+    assert!(offset_of!(puna_lint_options, placements_bytes) == 48);
+    assert!(offset_of!(puna_lint_options, language) == 56);
+    assert!(offset_of!(puna_ads_plan_options, struct_size) == 0);
+    assert!(offset_of!(puna_ads_plan_options, exact) == 4);
+    assert!(offset_of!(puna_ads_plan_options, temperature) == 8);
+    assert!(offset_of!(puna_ads_plan_options, top_p) == 12);
+    assert!(offset_of!(puna_ads_plan_options, parallel) == 16);
+    assert!(offset_of!(puna_ads_plan_options, reserved) == 20);
+    assert!(offset_of!(puna_ads_plan_options, adapter) == 24);
+    assert!(offset_of!(puna_ads_plan_options, rules) == 32);
+    assert!(offset_of!(puna_ads_plan_options, rules_bytes) == 40);
+    assert!(offset_of!(puna_ads_plan_options, placements) == 48);
+    assert!(offset_of!(puna_ads_plan_options, placements_bytes) == 56);
+    assert!(offset_of!(puna_ads_plan_options, model_name) == 64);
+    assert!(offset_of!(puna_ads_plan_options, adapter_name) == 72);
+    assert!(offset_of!(puna_ads_plan_options, made_at) == 80);
+    assert!(offset_of!(puna_ads_plan_options, progress) == 88);
+    assert!(offset_of!(puna_ads_plan_options, progress_user) == 96);
     assert!(offset_of!(puna_evaluation_options, struct_size) == 0);
     assert!(offset_of!(puna_evaluation_options, exact) == 4);
     assert!(offset_of!(puna_evaluation_options, max_positions) == 8);
@@ -2294,6 +2360,8 @@ const _: () = {
     assert!(size_of::<puna_inference_info>() == 56);
     assert!(size_of::<puna_overlap_options>() == 48);
     assert!(size_of::<puna_score_options>() == 56);
+    assert!(size_of::<puna_lint_options>() == 64);
+    assert!(size_of::<puna_ads_plan_options>() == 104);
     assert!(size_of::<puna_evaluation_options>() == 104);
     assert!(size_of::<puna_evaluation_info>() == 40);
     assert!(size_of::<puna_compare_options>() == 56);

@@ -1,9 +1,12 @@
-//! Advertisements: what to bid so that a budget lasts, money that cannot be overspent, which variant to show to whom,
-//! what a log can tell of another policy. Money is `i64`, millionths of the currency's unit; clocks and seeds are yours.
+//! Advertisements: texts from a brief, lint, what to bid so that a budget lasts, money that cannot be overspent, which
+//! variant to show to whom, what a log can tell of another policy. Money is `i64`, millionths of the currency's unit; clocks and seeds are yours.
 use crate::error::{check, Result};
-use crate::raw::{invalid, pointer, pointer_mut, sized, slice, string, Handle};
+use crate::open::report;
+use crate::raw::{c_string, invalid, pointer, pointer_mut, pointer_or_null, sized, slice, string, text_of, Handle};
+use crate::{Adapter, Model};
 use puna_sys::*;
-use std::ptr::null_mut;
+use std::ops::ControlFlow;
+use std::ptr::{null, null_mut};
 use std::sync::Arc;
 
 /// Who may spend what: spend and open reservations are never above a campaign's budget or its account's cap. Any number
@@ -680,6 +683,79 @@ pub fn evaluate(log: &Log, policy: &[f64]) -> Result<Evaluation> {
         mean_weight: r.mean_weight,
         largest_weight: r.largest_weight,
     })
+}
+
+/// What a platform, or a reader, will object to in a text: advice, not legal clearance. For any thread.
+pub struct Lint {
+    handle: Handle<puna_lint>,
+}
+unsafe impl Send for Lint {}
+unsafe impl Sync for Lint {} // immutable
+
+impl Lint {
+    /// `brief`: JSON, with the facts that texts may claim; without one claims are not checked. `language`: en, pt-BR;
+    /// otherwise the brief's, or English.
+    pub fn new(brief: Option<&str>, language: Option<&str>) -> Result<Self> {
+        let language = language.map(c_string).transpose()?;
+        let mut o: puna_lint_options = sized();
+        if let Some(b) = brief {
+            o.brief = b.as_ptr().cast();
+            o.brief_bytes = b.len() as u64;
+        }
+        o.language = pointer_or_null(&language);
+        Ok(Lint { handle: Handle::create(puna_lint_free, |out| unsafe { puna_lint_create(&o, out) })? })
+    }
+
+    /// What was found, as JSON (`puna_ads.h` has its keys), and whether the text has errors. `placement`:
+    /// `google.search`; `field`: `headline`, with its limit.
+    pub fn check(&self, text: &str, placement: Option<&str>, field: Option<&str>) -> Result<(String, bool)> {
+        let (placement, field) = (placement.map(c_string).transpose()?, field.map(c_string).transpose()?);
+        let mut errors = 0;
+        let json = text_of(|buffer| unsafe {
+            let (at, size) = (text.as_ptr().cast(), text.len());
+            let (placement, field) = (pointer_or_null(&placement), pointer_or_null(&field));
+            puna_lint_check(self.handle.raw, placement, field, at, size, &mut errors, buffer)
+        })?;
+        Ok((json, errors != 0))
+    }
+}
+
+/// How a plan is written.
+#[derive(Clone, Debug, Default)]
+pub struct PlanOptions {
+    /// To 10; 0 is 0.9, -1 always the likeliest token.
+    pub temperature: f32,
+    /// 0 is 0.95.
+    pub top_p: f32,
+    /// Texts written at once; 0 is 16. The texts are the same.
+    pub parallel: i32,
+    /// f32 activations, keys and values, dequantised weights.
+    pub exact: bool,
+    /// For the plan's record.
+    pub made_at: String,
+}
+
+/// The texts of a brief's advertisements, from its facts alone: the plan that `puna ads plan --out` writes, JSON as the
+/// brief is. `progress` gets texts written and wanted; when it breaks or panics, the call is
+/// [`Cancelled`](crate::Status::Cancelled).
+pub fn plan<F: FnMut(u64, u64) -> ControlFlow<()>>(
+    model: &Model,
+    brief: &str,
+    adapter: Option<&Adapter>,
+    options: &PlanOptions,
+    mut progress: F,
+) -> Result<String> {
+    let made_at = c_string(&options.made_at)?;
+    let mut o: puna_ads_plan_options = sized();
+    o.temperature = options.temperature;
+    o.top_p = options.top_p;
+    o.parallel = options.parallel;
+    o.exact = options.exact.into();
+    o.made_at = made_at.as_ptr();
+    o.adapter = adapter.map_or(null(), |a| a.handle.raw);
+    o.progress = Some(report::<F>);
+    o.progress_user = (&mut progress as *mut F).cast();
+    text_of(|buffer| unsafe { puna_ads_plan_write(model.handle.raw, brief.as_ptr().cast(), brief.len(), &o, buffer) })
 }
 
 /// A world of `puna ads simulate choice`: click rates, a row of variants a segment, and what a ranker would predict.

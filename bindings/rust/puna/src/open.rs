@@ -87,7 +87,7 @@ pub(crate) fn optional_path(path: &Option<PathBuf>) -> Result<Option<CString>> {
     path.as_deref().map(c_path).transpose()
 }
 
-unsafe extern "C" fn report<F: FnMut(u64, u64) -> ControlFlow<()>>(user: *mut c_void, done: u64, total: u64) -> i32 {
+pub(crate) unsafe extern "C" fn report<F: FnMut(u64, u64) -> ControlFlow<()>>(user: *mut c_void, done: u64, total: u64) -> i32 {
     let progress = &mut *user.cast::<F>();
     answer_to_c(|| progress(done, total))
 }

@@ -66,6 +66,7 @@ sized_structs!(
     puna_grammar_options puna_grammar_info puna_matcher_options puna_matcher_info
     puna_balance puna_ads_day puna_hindsight puna_pacer_options puna_pacer_info puna_chooser_options puna_chooser_info
     puna_reward_counts puna_off_policy_options puna_logged_choices puna_off_policy_report
+    puna_lint_options puna_ads_plan_options
 );
 
 pub(crate) fn invalid<T>(message: String) -> Result<T> {

@@ -1,5 +1,12 @@
-//! Advertisements: a ledger under threads, a paced day, choices and late rewards, a log evaluated.
+//! Advertisements: texts linted and written, a ledger under threads, a paced day, choices and late rewards, a log evaluated.
+use crate::{gguf, go_on};
 use puna::ads::*;
+use puna::{Model, Status};
+use std::ops::ControlFlow;
+
+const BRIEF: &str = r#"{"name": "Ann's", "objective": "sales", "facts": ["We bake bread every morning"],
+    "budget": {"daily": 10, "currency": "EUR", "start": "2026-12-30", "end": "2027-01-01"},
+    "placements": ["meta.reels"], "variants": 1, "banned": ["cheap"]}"#;
 
 #[test]
 fn eight_threads_do_not_overspend() {
@@ -113,4 +120,34 @@ fn choices_are_logged_rewarded_and_evaluated() {
     let truth: f64 = segments.iter().map(|s| (0..3).map(|k| 5.0 * p[*s as usize * 3 + k]).sum::<f64>() / 3.0).sum();
     assert!((ips.1 - truth / 4000.0).abs() < 4.0 * ips.2, "{ips:?} {}", truth / 4000.0);
     assert!(evaluate(&log, &[0.5, 0.5]).unwrap_err().message.contains("the policy has 2"));
+}
+
+#[test]
+fn texts_are_linted() {
+    let (json, errors) =
+        Lint::new(None, None).unwrap().check("SALE!", Some("google.search"), Some("headline")).unwrap();
+    assert!(errors && json.contains("google/exclamation-in-headline"), "{json}");
+    let held = Lint::new(Some(BRIEF), Some("en-GB")).unwrap();
+    assert!(held.check("Cheap bread", None, None).unwrap().0.contains("any/banned-term"));
+    assert!(held.check("a", Some("google.serch"), None).unwrap_err().message.contains("did you mean"));
+    assert!(Lint::new(None, Some("xx")).err().unwrap().message.contains("no language"));
+}
+
+#[test]
+fn a_plan_is_written_and_can_be_stopped() {
+    let model = Model::open(gguf()).unwrap();
+    let options = PlanOptions::default();
+    let mut calls = 0;
+    let one = plan(&model, BRIEF, None, &options, |done, total| {
+        calls += 1;
+        assert!(done <= total);
+        ControlFlow::Continue(())
+    });
+    let three = PlanOptions { parallel: 3, ..options.clone() };
+    let one = one.unwrap();
+    assert_eq!(one, plan(&model, BRIEF, None, &three, |a, b| go_on((a, b))).unwrap());
+    assert!(calls > 0 && one.contains("meta.reels/1"));
+    let stopped = plan(&model, BRIEF, None, &options, |_, _| ControlFlow::Break(()));
+    assert_eq!(stopped.unwrap_err().status, Status::Cancelled);
+    assert!(plan(&model, "{}", None, &options, |a, b| go_on((a, b))).unwrap_err().message.contains("brief"));
 }
