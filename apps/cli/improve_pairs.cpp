@@ -62,10 +62,10 @@ std::vector<Pair> read_rows(const std::string& path, const ModelPtr& model, int6
   return pairs;
 }
 
-double perplexity_of(const ImproveFlags& f, const ModelPtr& model, const AdapterPtr& adapter,
+double perplexity_of(const std::string& text, const ModelPtr& model, const AdapterPtr& adapter,
                      const Interrupt& interrupt, double& error) {
   constexpr int64_t kWindow = 256, kMostTokens = 8192;
-  std::vector<int32_t> tokens = encode_prompt(model->require_tokenizer(), read_input(f.text), false);
+  std::vector<int32_t> tokens = encode_prompt(model->require_tokenizer(), text, false);
   if (tokens.size() > size_t(kMostTokens)) tokens.resize(size_t(kMostTokens));
   SessionOptions options;
   options.adapter = adapter;
@@ -142,7 +142,8 @@ void improve_by_pairs(const ImproveFlags& f) {
   made_from.add_value(budget);
   for (const int64_t i : usable) add_to(made_from, pairs[size_t(i)].tokens);
   for (const train::Preference& p : held_out) add_to(made_from, p);
-  made_from.add(f.text.empty() ? "" : read_input(f.text));
+  const std::string text = f.text.empty() ? "" : read_input(f.text);  // once: it may be standard input
+  made_from.add(text);
   std::optional<double> before;
   double error = 0;
   std::string before_line;
@@ -162,7 +163,7 @@ void improve_by_pairs(const ImproveFlags& f) {
       say((*found)[1].get<std::string>());
       continue;
     }
-    if (!f.text.empty() && !before) before = perplexity_of(f, model, nullptr, interrupt, error);
+    if (!f.text.empty() && !before) before = perplexity_of(text, model, nullptr, interrupt, error);
     LearnOptions options = f.learn;
     options.seed = seed;
     options.providers = f.model.providers_of_training();
@@ -192,7 +193,7 @@ void improve_by_pairs(const ImproveFlags& f) {
         i.low > 0.5 ? "" : ", which does not exclude chance", s.margin, intmax_t(learned.steps), seconds);
     save_adapter(*learned.adapter, folder_of(seed));
     if (before) {
-      const double after = perplexity_of(f, model, learned.adapter, interrupt, error);
+      const double after = perplexity_of(text, model, learned.adapter, interrupt, error);
       lines += format("  perplexity of %s: %.3f before, %.3f after: drift %+.2f %% (+- %.2f %%)\n", f.text.c_str(),
                       det::exp(*before), det::exp(after), 100 * (det::exp(after - *before) - 1), 100 * error);
     }

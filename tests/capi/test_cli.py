@@ -684,7 +684,7 @@ class Recommenders(unittest.TestCase):
             "--evaluate-every",
             "3",
         ]
-        (self.folder / "run/log.jsonl").unlink()
+        shutil.rmtree(self.folder / "run")
         child = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE)
         for _ in range(1000):
             if (self.folder / "run/log.jsonl").exists() and "loss" in (self.folder / "run/log.jsonl").read_text():

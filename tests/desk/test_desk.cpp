@@ -271,6 +271,12 @@ TEST_CASE("tokens that cannot be meant are refused with their line", "[desk]") {
   CHECK(message_of([] { parse_tokens("ann 0123456789abcdef owner", "t"); }).find("t:1: 'owner'") == 0);
   CHECK(message_of([] { parse_tokens("a 0123456789abcdef\na 0123456789abcdeg", "t"); }).find("t:2: 'a' has") == 0);
   CHECK(message_of([] { parse_tokens("# nobody\n", "t"); }) == "t: there is no key in it");
+  // A byte order mark and lines of Windows are no part of a name or a secret.
+  const auto tokens = parse_tokens(
+      "\xEF\xBB\xBF"
+      "ann 0123456789abcdef\r\nchief 0123456789abcdeg decides\r\n",
+      "t");
+  CHECK((tokens[0].person.name == "ann" && tokens[0].secret == "0123456789abcdef" && tokens[1].person.decides));
   ApiOptions open;
   open.reach = {"0.0.0.0", false};
   CHECK(status_of([&] { Office office(open); }) == Status::invalid_argument);

@@ -411,6 +411,25 @@ class Conflicts(unittest.TestCase):
         self.assertIn("'reward' and 'click' could both be meant", run("ope", log, code=1).stderr)
 
 
+class Options(unittest.TestCase):
+    def test_an_option_that_would_not_be_read_is_refused(self):
+        for words, said in (
+            (("lint", "--list", "--brief", "b.json"), "--brief is not read here, only without --labelled and --list"),
+            (("lint", "--labelled", "t.csv", "a text"), "TEXT is not read here"),
+            (("lint", "--list", "--json"), "--json is not read here, only without --list"),
+            (("plan", "--replay", "p.json", "--temperature", "1"), "--temperature is not read here"),
+            (("serve", "--adapter", "a"), "--adapter is not read here, only with --model"),
+            (("plan", "b.json", "--out", ""), "--out is given, but empty"),
+        ):
+            with self.subTest(words=words):
+                self.assertIn(said, run(*words, code=2).stderr)
+        self.assertIn("which has 0 twice", run("simulate", "pacing", "--seeds", "0,0", code=1).stderr)
+
+    def test_an_option_of_feedback_that_would_not_be_read_is_refused(self):
+        self.assertIn("only with --pairs or --writers", run("feedback", "s.db", "--texts", "t", code=2).stderr)
+        self.assertIn("only with --pairs", run("feedback", "s.db", "--least-shown", 3, code=2).stderr)
+
+
 class Interrupts(unittest.TestCase):
     def test_ctrl_c(self):
         process = subprocess.Popen(

@@ -122,7 +122,6 @@ class Improve(unittest.TestCase):
             self.assertIn(why, refused.stderr)
             self.assertFalse((self.folder / "improve" / "margin-12-seed1").exists())
 
-
     def test_an_option_of_the_other_way_to_use_it_is_refused(self):
         pairs = [PUNA, "improve", MODEL, "--pairs", "pairs.jsonl"]
         for more, why in (
@@ -181,7 +180,8 @@ class Improve(unittest.TestCase):
             for n in NAMES
         ]
         (self.folder / "pairs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-        command = [PUNA, "improve", MODEL, "--pairs", "pairs.jsonl", "--budget", "6", "--epochs", "1", "--seed", "1,2"]
+        command = [PUNA, "improve", MODEL, "--pairs", "pairs.jsonl", "--budget", "6", "--epochs", "1"]
+        command += ["--seed", "1,2", "--text", "held.jsonl"]
 
         def improve(*more):
             return subprocess.run([*command, *more], cwd=self.folder, capture_output=True, text=True, timeout=300)

@@ -140,7 +140,22 @@ def write_normalization():
 
 
 # As kBreaks in graphemes.cpp; the break class is the lower half of a byte.
-BREAKS = ["Other", "CR", "LF", "Control", "Extend", "ZWJ", "Regional_Indicator", "Prepend", "SpacingMark", "L", "V", "T", "LV", "LVT"]
+BREAKS = [
+    "Other",
+    "CR",
+    "LF",
+    "Control",
+    "Extend",
+    "ZWJ",
+    "Regional_Indicator",
+    "Prepend",
+    "SpacingMark",
+    "L",
+    "V",
+    "T",
+    "LV",
+    "LVT",
+]
 CONJUNCTS = ["None", "Consonant", "Linker", "Extend"]  # Indic_Conjunct_Break
 
 

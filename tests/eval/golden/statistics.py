@@ -45,9 +45,7 @@ def clustered(n, groups, binary):
 def main():
     golden = {
         "t": [
-            [t, df, 2 * stats.t.sf(t, df)]
-            for df in (1, 2, 3.5, 10, 107, 2375, 1e6)
-            for t in (1e-6, 0.1, 1, 2, 5, 20)
+            [t, df, 2 * stats.t.sf(t, df)] for df in (1, 2, 3.5, 10, 107, 2375, 1e6) for t in (1e-6, 0.1, 1, 2, 5, 20)
         ],
         "t_quantile": [
             [level, df, stats.t.ppf((1 + level) / 2, df)]
