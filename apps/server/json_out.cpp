@@ -3,8 +3,6 @@
 #include <charconv>
 #include <cmath>
 
-#include "base/json.h"
-
 namespace puna::serve {
 namespace {
 
@@ -20,10 +18,6 @@ int digit_of(char c) {
 }
 
 }  // namespace
-
-std::string json_string(std::string_view text) {
-  return Json(text).dump(-1, ' ', false, Json::error_handler_t::replace);
-}
 
 std::string json_number(double value) {
   if (!std::isfinite(value)) return "null";
@@ -61,18 +55,6 @@ bool from_base64(std::string_view text, std::string& bytes) {
     word &= (1u << bits) - 1;
   }
   return true;
-}
-
-JsonObject& JsonObject::json(std::string_view name, std::string_view value) {
-  if (!members_.empty()) members_ += ',';
-  members_.append(json_string(name)).append(":").append(value);
-  return *this;
-}
-
-JsonList& JsonList::add(std::string_view json) {
-  if (!elements_.empty()) elements_ += ',';
-  elements_ += json;
-  return *this;
 }
 
 }  // namespace puna::serve

@@ -302,7 +302,7 @@ void check_table(int seeds) {
   CHECK(mean["hierarchical, tempered (default)"] > mean["best single variant in hindsight"]);
   CHECK(mean["default, ranker"] >= 0.95);
   auto alike = played(0, seeds);
-  // Over 24 worlds (`puna ads simulate choice --interaction 0 --seeds 500-523`) the difference is -.0011 on average, and
+  // Over 24 worlds (`puna ads simulate choice --interaction 0 --seeds 500-523`) the difference is -.0011 on average and
   // .0128 from world to world: the mean of so few as are played here is within 1.96 standard errors of that.
   const double lost = 0.0011 + 1.96 * 0.0128 / std::sqrt(double(seeds));  // two worlds: .019, eight: .010
   CHECK(alike["hierarchical, tempered (default)"] >= alike["Thompson without segments"] - lost);

@@ -177,3 +177,42 @@ TEST_CASE("memory may run out anywhere in an advertiser's day: the call made aga
   }
   CHECK(n > 100);
 }
+
+TEST_CASE("sampled allocations of a plan of texts fail once: out of memory, or the same plan", "[faults]") {
+  const ModelHandle model = open_model(PUNA_SOURCE_DIR "/examples/bundled/puna-austen.gguf");
+  struct Written {
+    puna_status status = PUNA_OK;
+    std::string text;
+    int64_t blocks = 0;  // that are not given back, but for the text's
+  };
+  const auto write = [&](int64_t n, bool& failed) {
+    Written w;
+    puna_buffer* json = nullptr;
+    ok(puna_buffer_create(&json));
+    bool optional = false;
+    arm_heap(n);
+    w.status = puna_ads_plan_write(model.get(), kBrief, sizeof kBrief - 1, nullptr, json);
+    failed = disarm_heap(&optional);
+    w.text.assign(static_cast<const char*>(puna_buffer_data(json)), puna_buffer_size(json));
+    puna_buffer_free(json);
+    w.blocks = live_blocks() - int64_t(w.text.capacity() > 15);
+    return w;
+  };
+  bool failed = false;
+  const Written want = write(INT64_MAX, failed);
+  REQUIRE(want.status == PUNA_OK);
+  REQUIRE_FALSE(failed);
+  const int64_t before = write(INT64_MAX, failed).blocks;
+  int64_t n = 0, runs = 0;
+  for (failed = true; failed; n += 1 + n / 5, ++runs) {
+    const Written w = write(n, failed);
+    CAPTURE(n, puna_last_error());
+    if (w.status == PUNA_OK)
+      CHECK(w.text == want.text);  // what failed was not needed
+    else
+      CHECK((w.status == PUNA_OUT_OF_MEMORY && w.text.empty()));
+  }
+  CHECK(runs > 20);
+  // A cache of the model may hold what the failed call left there, until the next one.
+  CHECK(write(INT64_MAX, failed).blocks == before);
+}

@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "ads/creative/language.h"
-#include "base/json.h"
+#include "base/json_out.h"
 #include "base/utf8.h"
 #include "puna/base/error.h"
 #include "puna/text/graphemes.h"
@@ -44,27 +44,26 @@ LintContext Linter::context(std::string_view placement, std::string_view field) 
 std::string lint_json(std::string_view text, std::span<const Finding> findings, const LintContext& context) {
   PUNA_REQUIRE(is_utf8(text), "the text is no UTF-8");
   const TextLength n = text_length(text);
-  // Member by member: nlohmann-json loses what it has of a list in braces when memory runs out.
-  OrderedJson json = OrderedJson::object();
-  json["text"] = text;
-  json["graphemes"] = n.graphemes;
-  json["columns"] = n.columns;
-  json["utf16"] = n.utf16;
-  json["errors"] = has_errors(findings);
-  OrderedJson& list = json["findings"] = OrderedJson::array();
-  for (const Finding& x : findings) {
-    OrderedJson one = OrderedJson::object();
-    one["rule"] = x.rule;
-    one["severity"] = name_of(x.severity);
-    one["begin"] = x.begin;
-    one["end"] = x.end;
-    one["text"] = text.substr(x.begin, x.end - x.begin);
-    one["reason"] = x.reason;
-    list.push_back(std::move(one));
-  }
-  if (context.placement) json["length"] = length_in(*context.placement, text);
-  if (context.field) json["limit"] = context.field->limit;
-  return json_text(json);
+  JsonList list;
+  for (const Finding& x : findings)
+    list.add(JsonObject()
+                 .text("rule", x.rule)
+                 .text("severity", name_of(x.severity))
+                 .integer("begin", int64_t(x.begin))
+                 .integer("end", int64_t(x.end))
+                 .text("text", text.substr(x.begin, x.end - x.begin))
+                 .text("reason", x.reason)
+                 .str());
+  JsonObject json;
+  json.text("text", text)
+      .integer("graphemes", n.graphemes)
+      .integer("columns", n.columns)
+      .integer("utf16", n.utf16)
+      .flag("errors", has_errors(findings))
+      .json("findings", list.str());
+  if (context.placement) json.integer("length", length_in(*context.placement, text));
+  if (context.field) json.integer("limit", context.field->limit);
+  return json.str();
 }
 
 }  // namespace puna::ads

@@ -6,6 +6,7 @@
 
 #include "base/hash.h"
 #include "base/json_field.h"
+#include "base/json_out.h"
 #include "puna/ads/choice.h"
 #include "puna/base/error.h"
 #include "runtime/opening/fingerprint.h"
@@ -29,125 +30,170 @@ uint64_t tokenizer_hash(const Tokenizer& tokenizer) {
   return hash.value();
 }
 
-OrderedJson json_of(const Finding& f) {
-  return {
-      {"rule", f.rule}, {"severity", name_of(f.severity)}, {"begin", f.begin}, {"end", f.end}, {"reason", f.reason}};
+std::string list_of(const std::vector<std::string>& texts) {
+  JsonList list;
+  for (const std::string& t : texts) list.add(json_string(t));
+  return list.str();
 }
 
-OrderedJson json_of(const PlannedText& t) {
-  OrderedJson lint = OrderedJson::array();
-  for (const Finding& f : t.findings) lint.push_back(json_of(f));
-  OrderedJson json = {{"field", t.field},
-                      {"text", t.text},
-                      {"length", t.length},
-                      {"limit", t.limit},
-                      {"utf16", t.utf16},
-                      {"facts", t.facts},
-                      {"lint", lint},
-                      {"by", t.by_model ? "model" : "facts"},
-                      {"text_hash", hex_of(hash_of(t.text))}};
-  if (t.by_model) {
-    json["seed"] = t.seed;
-    json["prompt_hash"] = hex_of(t.prompt_hash);
-    json["grammar_hash"] = hex_of(t.grammar_hash);
-  }
-  return json;
+std::string json_of(const Finding& f) {
+  return JsonObject()
+      .text("rule", f.rule)
+      .text("severity", name_of(f.severity))
+      .integer("begin", int64_t(f.begin))
+      .integer("end", int64_t(f.end))
+      .text("reason", f.reason)
+      .str();
 }
 
-OrderedJson placements_of(const Plan& plan, const Brief& brief) {
-  OrderedJson placements = OrderedJson::array();
+std::string json_of(const PlannedText& t) {
+  JsonList lint;
+  for (const Finding& f : t.findings) lint.add(json_of(f));
+  JsonObject json;
+  json.text("field", t.field)
+      .text("text", t.text)
+      .integer("length", t.length)
+      .integer("limit", t.limit)
+      .integer("utf16", t.utf16)
+      .json("facts", list_of(t.facts))
+      .json("lint", lint.str())
+      .text("by", t.by_model ? "model" : "facts")
+      .text("text_hash", hex_of(hash_of(t.text)));
+  if (t.by_model)
+    json.json("seed", std::to_string(t.seed))
+        .text("prompt_hash", hex_of(t.prompt_hash))
+        .text("grammar_hash", hex_of(t.grammar_hash));
+  return json.str();
+}
+
+std::string placements_of(const Plan& plan, const Brief& brief) {
+  JsonList placements;
   for (const PlannedPlacement& p : plan.placements) {
-    OrderedJson variants = OrderedJson::array();
+    JsonList variants;
     for (const PlannedVariant& v : p.variants) {
-      OrderedJson texts = OrderedJson::array();
-      for (const PlannedText& t : v.texts) texts.push_back(json_of(t));
-      variants.push_back(
-          {{"id", v.id}, {"written_for", brief.segments[v.segment].name}, {"parent", nullptr}, {"texts", texts}});
+      JsonList texts;
+      for (const PlannedText& t : v.texts) texts.add(json_of(t));
+      variants.add(JsonObject()
+                       .text("id", v.id)
+                       .text("written_for", brief.segments[v.segment].name)
+                       .json("parent", "null")
+                       .json("texts", texts.str())
+                       .str());
     }
-    placements.push_back({{"placement", p.placement}, {"asked", p.asked}, {"variants", variants}});
+    placements.add(
+        JsonObject().text("placement", p.placement).integer("asked", p.asked).json("variants", variants.str()).str());
   }
-  return placements;
+  return placements.str();
 }
 
 // To the segments by their shares, then to the placements alike: every sum is exact.
-OrderedJson budget_of(const Plan& plan, const Brief& brief) {
+std::string budget_of(const Plan& plan, const Brief& brief) {
   std::vector<double> shares;
   for (const Segment& s : brief.segments) shares.push_back(s.share);
   const std::vector<Micros> by_segment = split_exactly(brief.budget.lifetime, shares);
-  OrderedJson segments = OrderedJson::array();
+  JsonList segments, by_day;
   for (size_t s = 0; s < brief.segments.size(); ++s) {
     const std::vector<Micros> parts = split_exactly(by_segment[s], std::vector<double>(plan.placements.size(), 1.0));
-    OrderedJson placements = OrderedJson::array();
+    JsonList placements;
     for (size_t p = 0; p < parts.size(); ++p)
-      placements.push_back({{"placement", plan.placements[p].placement}, {"micros", parts[p]}});
-    segments.push_back({{"segment", brief.segments[s].name}, {"micros", by_segment[s]}, {"placements", placements}});
+      placements.add(JsonObject().text("placement", plan.placements[p].placement).integer("micros", parts[p]).str());
+    segments.add(JsonObject()
+                     .text("segment", brief.segments[s].name)
+                     .integer("micros", by_segment[s])
+                     .json("placements", placements.str())
+                     .str());
   }
   const Budget& b = brief.budget;
-  return {{"currency", b.currency}, {"start", b.start},     {"end", b.end},         {"time_zone", b.time_zone},
-          {"days", b.days},         {"micros", b.lifetime}, {"by_day", b.by_day()}, {"segments", segments}};
+  for (const Micros day : b.by_day()) by_day.add(std::to_string(day));
+  return JsonObject()
+      .text("currency", b.currency)
+      .text("start", b.start)
+      .text("end", b.end)
+      .text("time_zone", b.time_zone)
+      .integer("days", b.days)
+      .integer("micros", b.lifetime)
+      .json("by_day", by_day.str())
+      .json("segments", segments.str())
+      .str();
 }
 
 // What each segment would see on the first day: nothing is known yet, so the chooser shows all variants alike.
-OrderedJson seen_by_segments(const Plan& plan, const Brief& brief) {
-  OrderedJson segments = OrderedJson::array();
+std::string seen_by_segments(const Plan& plan, const Brief& brief) {
+  JsonList segments;
   for (size_t s = 0; s < brief.segments.size(); ++s) {
-    OrderedJson placements = OrderedJson::array();
+    JsonList placements;
     for (const PlannedPlacement& p : plan.placements) {
-      OrderedJson shown = OrderedJson::array();
-      if (p.variants.size() == 1) {
-        shown.push_back({{"variant", p.variants[0].id}, {"probability", 1.0}});
-      } else {
+      std::vector<double> probability{1.0};
+      if (p.variants.size() != 1) {
         ChooserOptions options;
         options.segments = int32_t(brief.segments.size());
         options.variants = int32_t(p.variants.size());
         Chooser chooser(options);
-        const std::span<const double> probability = chooser.propensities(int32_t(s));
-        for (size_t v = 0; v < p.variants.size(); ++v)
-          shown.push_back({{"variant", p.variants[v].id}, {"probability", probability[v]}});
+        const std::span<const double> all = chooser.propensities(int32_t(s));
+        probability.assign(all.begin(), all.end());
       }
-      placements.push_back({{"placement", p.placement}, {"variants", shown}});
+      JsonList shown;
+      for (size_t v = 0; v < p.variants.size(); ++v)
+        shown.add(JsonObject().text("variant", p.variants[v].id).real("probability", probability[v]).str());
+      placements.add(JsonObject().text("placement", p.placement).json("variants", shown.str()).str());
     }
-    segments.push_back({{"segment", brief.segments[s].name}, {"placements", placements}});
+    segments.add(JsonObject().text("segment", brief.segments[s].name).json("placements", placements.str()).str());
   }
-  return segments;
+  return segments.str();
+}
+
+std::string counts_of(const Plan& plan) {
+  JsonObject refused;
+  for (const auto& [rule, n] : plan.refused_by) refused.integer(rule, n);
+  return JsonObject()
+      .integer("written", plan.written)
+      .integer("passed_lint", plan.passed_lint)
+      .integer("refused_by_lint", plan.refused)
+      .json("refused_by", refused.str())
+      .integer("near_duplicates", plan.duplicates)
+      .integer("incomplete", plan.incomplete)
+      .integer("without_model", plan.without_model)
+      .str();
+}
+
+std::string model_of(const Model& model, const PlanOptions& options) {
+  return JsonObject()
+      .text("path", options.model_path)
+      .text("hash", hex_of(fingerprint(model.llama())))
+      .text("tokenizer_hash", hex_of(tokenizer_hash(model.require_tokenizer())))
+      .text("template_hash", hex_of(model.chat_template() ? hash_of(model.chat_template()->source()) : 0))
+      .flag("exact", options.exact)
+      .str();
 }
 
 }  // namespace
 
 std::string plan_json(const Plan& plan, const std::string& brief_json, const Brief& brief, const Model& model,
                       const PlanOptions& options) {
-  OrderedJson adapter;
-  if (options.adapter) adapter = {{"path", options.adapter_path}, {"hash", hex_of(options.adapter->fingerprint())}};
-  OrderedJson json = {{"puna_ads_plan", kPlanVersion},
-                      {"library", PUNA_LIBRARY_VERSION},
-                      {"made_at", options.made_at},
-                      {"brief", parse_json_argument(brief_json, "the brief", Watch(), true)},
-                      {"brief_hash", hex_of(brief.hash)},
-                      {"model",
-                       {{"path", options.model_path},
-                        {"hash", hex_of(fingerprint(model.llama()))},
-                        {"tokenizer_hash", hex_of(tokenizer_hash(model.require_tokenizer()))},
-                        {"template_hash", hex_of(model.chat_template() ? hash_of(model.chat_template()->source()) : 0)},
-                        {"exact", options.exact}}},
-                      {"adapter", adapter},
-                      {"sampler",
-                       {{"temperature", std::round(double(options.temperature) * 1e6) / 1e6},
-                        {"top_p", std::round(double(options.top_p) * 1e6) / 1e6}}},
-                      {"rules_hash", hex_of(options.rules->hash())},
-                      {"placements_hash", hex_of(options.placements->hash)},
-                      {"language", brief.language},
-                      {"placements", placements_of(plan, brief)},
-                      {"budget", budget_of(plan, brief)},
-                      {"segments", seen_by_segments(plan, brief)},
-                      {"counts",
-                       {{"written", plan.written},
-                        {"passed_lint", plan.passed_lint},
-                        {"refused_by_lint", plan.refused},
-                        {"refused_by", plan.refused_by},
-                        {"near_duplicates", plan.duplicates},
-                        {"incomplete", plan.incomplete},
-                        {"without_model", plan.without_model}}},
-                      {"notes", plan.notes}};
+  const auto rounded = [](float value) { return std::round(double(value) * 1e6) / 1e6; };
+  JsonObject adapter;
+  if (options.adapter) adapter.text("path", options.adapter_path).text("hash", hex_of(options.adapter->fingerprint()));
+  const JsonObject sampler =
+      JsonObject().real("temperature", rounded(options.temperature)).real("top_p", rounded(options.top_p));
+  const std::string text = JsonObject()
+                               .integer("puna_ads_plan", kPlanVersion)
+                               .text("library", PUNA_LIBRARY_VERSION)
+                               .text("made_at", options.made_at)
+                               .json("brief", brief_json)
+                               .text("brief_hash", hex_of(brief.hash))
+                               .json("model", model_of(model, options))
+                               .json("adapter", options.adapter ? adapter.str() : "null")
+                               .json("sampler", sampler.str())
+                               .text("rules_hash", hex_of(options.rules->hash()))
+                               .text("placements_hash", hex_of(options.placements->hash))
+                               .text("language", brief.language)
+                               .json("placements", placements_of(plan, brief))
+                               .json("budget", budget_of(plan, brief))
+                               .json("segments", seen_by_segments(plan, brief))
+                               .json("counts", counts_of(plan))
+                               .json("notes", list_of(plan.notes))
+                               .str();
+  OrderedJson json = parse_json_argument(text, "the plan", Watch(), true);
   const JsonGuard guard(json);
   return json.dump(1, ' ', false, OrderedJson::error_handler_t::replace) + "\n";
 }
