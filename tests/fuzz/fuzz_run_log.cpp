@@ -15,7 +15,8 @@ FUZZ_TARGET(run_log) {
   const int64_t done = data[0];
   const std::string_view text = test::text_of(data + 1, size - 1);
   const std::string path = folder.write("log.jsonl", text);
-  test::expect_error_only([&] { cli::require_own_folder(folder.path(), /*resume=*/false, /*overwrite=*/false); });
+  test::expect_error_only(
+      [&] { cli::require_own_folder(folder.path(), {"adapter.safetensors"}, /*resume=*/false, /*overwrite=*/false); });
   test::expect_error_only([&] {
     size_t seen = 0;
     {
