@@ -584,7 +584,6 @@ class Errors(unittest.TestCase):
 
     def test_wrong_usage_is_exit_2(self):
         for arguments in (
-            (),
             ("frobnicate",),
             ("info",),
             ("info", CHAT, "--nonsense"),

@@ -46,8 +46,8 @@ class FeedbackStore {
   // Impressions from at least `window` before now, with what they led to within it, by time.
   virtual std::vector<StoredImpression> impressions(int64_t window, int64_t now) = 0;
   // Takes every impression of a person and all that came of them out of the files, bytes and all; how many rows. What
-  // is told of them later is told of nobody. The database is written anew, which takes as long as copying it. Error{io}:
-  // another program is using it, so that the rows are deleted, but their bytes are not yet gone.
+  // is told of them later is told of nobody. The database is written anew, which takes as long as copying it.
+  // Error{io}: another program is using it, so that the rows are deleted, but their bytes are not yet gone.
   virtual int64_t forget(std::string_view person) = 0;
   virtual int64_t count() = 0;  // events
 };

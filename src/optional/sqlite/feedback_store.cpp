@@ -132,8 +132,9 @@ class SqliteFeedback final : public FeedbackStore {
   }
 
  private:
-  // Nothing less leaves no byte of what was deleted. SQLite's secure_delete overwrites a row where it is, not the copies
-  // that were left behind in pages' free space when pages were split; and the write-ahead log has the pages as they were.
+  // Nothing less leaves no byte of what was deleted. SQLite's secure_delete overwrites a row where it is, not the
+  // copies that were left behind in pages' free space when pages were split; and the write-ahead log has the pages as
+  // they were.
   void write_anew() {
     const int vacuumed = sqlite3_exec(db_.handle(), "VACUUM", nullptr, nullptr, nullptr);
     if (vacuumed != SQLITE_BUSY) {

@@ -1,6 +1,6 @@
-// forced_text.h -- drafts of what a grammar leaves no choice about but for white space, which is guessed: the names of an
-// object's keys, a closing quote. How the model cuts the text into tokens is not certain either, so it is a draft like
-// any other.
+// forced_text.h -- drafts of what a grammar leaves no choice about but for white space, which is guessed: the names of
+// an object's keys, a closing quote. How the model cuts the text into tokens is not certain either, so it is a draft
+// like any other.
 #pragma once
 #include "puna/grammar/matcher.h"
 #include "runtime/generate/draft_length.h"
