@@ -3,7 +3,8 @@
 //   blocking:
 //   acc = fma(float(sum (q - offset) xq), d * xd, acc), for each half where the format has halves; then
 //   acc = fma(dm, xd * sum xq, acc) where it has minimums. Integer sums are exact in any order.
-// Few rows read the panel once, decoded in registers (gemv). Many rows reuse decoded groups from L1 (tiles),
+// Few rows (at most kFewRows, kRowsAtOnce together) read the panel once, decoded in registers (gemv): a panel's way from
+// memory and its products overlap. Many rows reuse decoded groups from L1 (tiles),
 // kRegisterRows rows by kRegisterPanels panels in registers.
 namespace puna::PUNA_ISA {
 
@@ -120,18 +121,26 @@ PUNA_INLINE void store_y(float* const* out, const V (&y)[P][R]) {
                 PUNA_LAMBDA { unroll<R>([&](auto r) PUNA_LAMBDA { store(out[r] + p * kTileRows, y[p][r]); }); });
 }
 
-// One panel, one row, all of K: the panel streams through registers once.
-template <DType T>
+// One panel, R rows, all of K: the panel streams through registers once.
+template <DType T, int R>
 static void gemv_q(float* const* y, const uint8_t* panel, int64_t groups, const QRow* x) {
-  V acc[1][1];
-  clear_y<1, 1>(acc);
+  V acc[1][R];
+  clear_y<R, 1>(acc);
   for (int64_t g = 0; g < groups; ++g) {
     Group w;
     decode_group<T>(w, panel, g);
-    add_group<FormatOf<T>, 1, 1>(
+    add_group<FormatOf<T>, R, 1>(
         acc, [&](int) PUNA_LAMBDA { return RegisterTile{w}; }, x, g);
   }
-  store_y<1, 1>(y, acc);
+  store_y<R, 1>(y, acc);
+}
+
+// Blocks of R rows, what is left by half as many and so on. The panel comes from memory for the first block, and from a
+// near cache for the next ones.
+template <DType T, int R>
+static void few_rows_q(float* const* y, const uint8_t* panel, int64_t groups, const QRow* x, int64_t rows) {
+  for (; rows >= R; rows -= R, y += R, x += R) gemv_q<T, R>(y, panel, groups, x);
+  if constexpr (R > 1) few_rows_q<T, R / 2>(y, panel, groups, x, rows);
 }
 
 constexpr int64_t kChunkGroups = 8;  // 256 columns: kRegisterPanels tiles of 6 KB
@@ -180,8 +189,8 @@ void gemm_q(float* const* y, const Panels& w, int64_t panel_count, const QRow* x
     for (int64_t p = 0; p < panel_count;) {
       for (int64_t t = 0; t < rows; ++t) out[t] = y[t] + p * kTileRows;
       const Panels here = from_panel(w, p);
-      if (rows == 1) {
-        gemv_q<T>(out, here.data, w.K / kGroup, x);
+      if (rows <= kFewRows) {
+        few_rows_q<T, kRowsAtOnce>(out, here.data, w.K / kGroup, x, rows);
         ++p;
       } else if (panel_count - p >= kRegisterPanels && kRegisterPanels > 1) {
         gemm_q_panels<FormatOf<T>, kRegisterPanels>(out, here, store_groups<T>, x, rows);
@@ -229,14 +238,20 @@ static void gemm_f_panels(float* const* y, const Panels& w, const float* const* 
   }
 }
 
-// One row against a plain panel straight from memory.
-template <DType T>
-static void gemv_f(float* y, const uint8_t* panel, int64_t K, const float* x) {
-  V acc[1][1];
-  clear_y<1, 1>(acc);
-  add_columns<1, 1>(
-      acc, [&](int, int64_t k) PUNA_LAMBDA { return plain_lanes<T>(panel, k); }, &x, 0, K);
-  store_y<1, 1>(&y, acc);
+// R rows against a plain panel straight from memory.
+template <DType T, int R>
+static void gemv_f(float* const* y, const uint8_t* panel, int64_t K, const float* const* x) {
+  V acc[1][R];
+  clear_y<R, 1>(acc);
+  add_columns<R, 1>(
+      acc, [&](int, int64_t k) PUNA_LAMBDA { return plain_lanes<T>(panel, k); }, x, 0, K);
+  store_y<R, 1>(y, acc);
+}
+
+template <DType T, int R>
+static void few_rows_f(float* const* y, const uint8_t* panel, int64_t K, const float* const* x, int64_t rows) {
+  for (; rows >= R; rows -= R, y += R, x += R) gemv_f<T, R>(y, panel, K, x);
+  if constexpr (R > 1) few_rows_f<T, R / 2>(y, panel, K, x, rows);
 }
 
 static void gemm_f(float* const* y, const Panels& w, int64_t panel_count, const float* const* x, int64_t rows) {
@@ -244,8 +259,9 @@ static void gemm_f(float* const* y, const Panels& w, int64_t panel_count, const 
   for (int64_t p = 0; p < panel_count;) {
     for (int64_t t = 0; t < rows; ++t) out[t] = y[t] + p * kTileRows;
     const Panels here = from_panel(w, p);
-    if (rows == 1 && w.dtype <= DType::bf16) {
-      with_plain(w.dtype, [&](auto tag) { gemv_f<decltype(tag)::value>(out[0], here.data, w.K, x[0]); });
+    if (rows <= kFewRows && w.dtype <= DType::bf16) {
+      with_plain(w.dtype,
+                 [&](auto tag) { few_rows_f<decltype(tag)::value, kRowsAtOnce>(out, here.data, w.K, x, rows); });
       ++p;
     } else if (panel_count - p >= kRegisterPanels && kRegisterPanels > 1) {
       gemm_f_panels<kRegisterPanels>(out, here, x, rows);

@@ -19,6 +19,7 @@ struct VB {
 };  // 64 bytes, four a lane
 
 constexpr int kRegisterRows = 3, kRegisterPanels = 1;
+constexpr int kRowsAtOnce = 2, kFewRows = 6;      // see gemm.inl.h
 constexpr bool kPairSums = !PUNA_VNNI;            // maddubs sums pairs to 16 bits
 constexpr int kByteOffset = PUNA_VNNI ? 128 : 0;  // see simd_scalar.h
 

@@ -19,6 +19,7 @@ struct VB {
 };  // 64 bytes, four a lane
 
 constexpr int kRegisterRows = 6, kRegisterPanels = 2;
+constexpr int kRowsAtOnce = 8, kFewRows = 16;     // see gemm.inl.h
 constexpr bool kPairSums = !PUNA_VNNI;            // see simd_avx2.h
 constexpr int kByteOffset = PUNA_VNNI ? 128 : 0;  // see simd_scalar.h
 

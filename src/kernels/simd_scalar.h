@@ -21,6 +21,7 @@ struct VB {
 
 // Rows of activations and panels that a product keeps in registers at once.
 constexpr int kRegisterRows = 2, kRegisterPanels = 1;
+constexpr int kRowsAtOnce = 1, kFewRows = 1;
 constexpr bool kPairSums = false;
 // Quants of eight bits lie with 128 added. What of it is left to take off after dot4: 0 where signed bytes are dotted.
 constexpr int kByteOffset = 128;
