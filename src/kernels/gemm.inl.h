@@ -121,26 +121,44 @@ PUNA_INLINE void store_y(float* const* out, const V (&y)[P][R]) {
                 PUNA_LAMBDA { unroll<R>([&](auto r) PUNA_LAMBDA { store(out[r] + p * kTileRows, y[p][r]); }); });
 }
 
+// What a panel is asked for ahead of its use, in bytes: the products of several rows are too long a way for the processor
+// to see the next loads by itself. For one row it does, and asking costs.
+constexpr int64_t kAhead = 2048;
+
 // One panel, R rows, all of K: the panel streams through registers once.
 template <DType T, int R>
-static void gemv_q(float* const* y, const uint8_t* panel, int64_t groups, const QRow* x) {
+static void gemv_q(float* const* y, const Panels& w, const QRow* x) {
   V acc[1][R];
   clear_y<R, 1>(acc);
+  const int64_t groups = w.K / kGroup, group_bytes = w.bytes / groups;
   for (int64_t g = 0; g < groups; ++g) {
-    Group w;
-    decode_group<T>(w, panel, g);
+    if constexpr (R > 1)
+      for (int64_t b = 0; b < group_bytes; b += 64) __builtin_prefetch(w.data + g * group_bytes + kAhead + b);
+    Group group;
+    decode_group<T>(group, w.data, g);
     add_group<FormatOf<T>, R, 1>(
-        acc, [&](int) PUNA_LAMBDA { return RegisterTile{w}; }, x, g);
+        acc, [&](int) PUNA_LAMBDA { return RegisterTile{group}; }, x, g);
   }
   store_y<R, 1>(y, acc);
 }
 
-// Blocks of R rows, what is left by half as many and so on. The panel comes from memory for the first block, and from a
-// near cache for the next ones.
-template <DType T, int R>
-static void few_rows_q(float* const* y, const uint8_t* panel, int64_t groups, const QRow* x, int64_t rows) {
-  for (; rows >= R; rows -= R, y += R, x += R) gemv_q<T, R>(y, panel, groups, x);
-  if constexpr (R > 1) few_rows_q<T, R / 2>(y, panel, groups, x, rows);
+// Calls f(y, x, Index<R>) for blocks of R rows and smaller ones of what is left. More than half a block is filled up with
+// copies of its last row: cheaper than decoding the panel once more.
+template <int R, class X, class F>
+PUNA_INLINE void each_few_rows(float* const* y, const X* x, int64_t rows, F&& f) {
+  for (; rows >= R; rows -= R, y += R, x += R) f(y, x, Index<R>());
+  if (2 * rows > R) {
+    alignas(64) float unused[kTileRows];
+    float* out[R];
+    X filled[R];
+    for (int64_t r = 0; r < R; ++r) {
+      out[r] = r < rows ? y[r] : unused;
+      filled[r] = x[r < rows ? r : rows - 1];
+    }
+    f(static_cast<float* const*>(out), static_cast<const X*>(filled), Index<R>());
+  } else if constexpr (R > 1) {
+    each_few_rows<R / 2>(y, x, rows, f);
+  }
 }
 
 constexpr int64_t kChunkGroups = 8;  // 256 columns: kRegisterPanels tiles of 6 KB
@@ -190,7 +208,9 @@ void gemm_q(float* const* y, const Panels& w, int64_t panel_count, const QRow* x
       for (int64_t t = 0; t < rows; ++t) out[t] = y[t] + p * kTileRows;
       const Panels here = from_panel(w, p);
       if (rows <= kFewRows) {
-        few_rows_q<T, kRowsAtOnce>(out, here.data, w.K / kGroup, x, rows);
+        each_few_rows<kRowsAtOnce>(out, x, rows, [&](float* const* to, const QRow* from, auto n) PUNA_LAMBDA {
+          gemv_q<T, decltype(n)::value>(to, here, from);
+        });
         ++p;
       } else if (panel_count - p >= kRegisterPanels && kRegisterPanels > 1) {
         gemm_q_panels<FormatOf<T>, kRegisterPanels>(out, here, store_groups<T>, x, rows);
@@ -248,20 +268,17 @@ static void gemv_f(float* const* y, const uint8_t* panel, int64_t K, const float
   store_y<R, 1>(y, acc);
 }
 
-template <DType T, int R>
-static void few_rows_f(float* const* y, const uint8_t* panel, int64_t K, const float* const* x, int64_t rows) {
-  for (; rows >= R; rows -= R, y += R, x += R) gemv_f<T, R>(y, panel, K, x);
-  if constexpr (R > 1) few_rows_f<T, R / 2>(y, panel, K, x, rows);
-}
-
 static void gemm_f(float* const* y, const Panels& w, int64_t panel_count, const float* const* x, int64_t rows) {
   float* out[kMaxRows];
   for (int64_t p = 0; p < panel_count;) {
     for (int64_t t = 0; t < rows; ++t) out[t] = y[t] + p * kTileRows;
     const Panels here = from_panel(w, p);
     if (rows <= kFewRows && w.dtype <= DType::bf16) {
-      with_plain(w.dtype,
-                 [&](auto tag) { few_rows_f<decltype(tag)::value, kRowsAtOnce>(out, here.data, w.K, x, rows); });
+      with_plain(w.dtype, [&](auto tag) {
+        each_few_rows<kRowsAtOnce>(out, x, rows, [&](float* const* to, const float* const* from, auto n) PUNA_LAMBDA {
+          gemv_f<decltype(tag)::value, decltype(n)::value>(to, here.data, w.K, from);
+        });
+      });
       ++p;
     } else if (panel_count - p >= kRegisterPanels && kRegisterPanels > 1) {
       gemm_f_panels<kRegisterPanels>(out, here, x, rows);
