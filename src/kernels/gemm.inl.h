@@ -3,9 +3,9 @@
 //   blocking:
 //   acc = fma(float(sum (q - offset) xq), d * xd, acc), for each half where the format has halves; then
 //   acc = fma(dm, xd * sum xq, acc) where it has minimums. Integer sums are exact in any order.
-// Few rows (at most kFewRows, kRowsAtOnce together) read the panel once, decoded in registers (gemv): a panel's way from
-// memory and its products overlap. Many rows reuse decoded groups from L1 (tiles),
-// kRegisterRows rows by kRegisterPanels panels in registers.
+// Few rows (at most kFewRows, kRowsAtOnce together) read the panel once, decoded in registers (gemv): its way from
+// memory and its products overlap. Many rows reuse decoded groups from L1 (tiles), kRegisterRows rows by
+// kRegisterPanels panels in registers.
 namespace puna::PUNA_ISA {
 
 #define PUNA_LAMBDA __attribute__((always_inline))
@@ -121,8 +121,8 @@ PUNA_INLINE void store_y(float* const* out, const V (&y)[P][R]) {
                 PUNA_LAMBDA { unroll<R>([&](auto r) PUNA_LAMBDA { store(out[r] + p * kTileRows, y[p][r]); }); });
 }
 
-// What a panel is asked for ahead of its use, in bytes: the products of several rows are too long a way for the processor
-// to see the next loads by itself. For one row it does, and asking costs.
+// How many bytes ahead of its use a panel is asked for: the products of several rows are too many for the processor to
+// see the next loads behind them. For one row it does, and asking costs.
 constexpr int64_t kAhead = 2048;
 
 // One panel, R rows, all of K: the panel streams through registers once.
@@ -142,8 +142,8 @@ static void gemv_q(float* const* y, const Panels& w, const QRow* x) {
   store_y<R, 1>(y, acc);
 }
 
-// Calls f(y, x, Index<R>) for blocks of R rows and smaller ones of what is left. More than half a block is filled up with
-// copies of its last row: cheaper than decoding the panel once more.
+// Calls f(y, x, Index<R>) for blocks of R rows and smaller ones of what is left. More than half a block is filled up
+// with copies of its last row: cheaper than decoding the panel once more.
 template <int R, class X, class F>
 PUNA_INLINE void each_few_rows(float* const* y, const X* x, int64_t rows, F&& f) {
   for (; rows >= R; rows -= R, y += R, x += R) f(y, x, Index<R>());
