@@ -58,7 +58,8 @@ struct Evaluation::Impl {
   double log_likelihood(const Item& item) const;  // of all its requests
   std::vector<std::string> targets(const Item& item) const;
   ItemResult score(const Item& item, const FilterChain& chain) const;
-  std::vector<int64_t> clusters() const;  // empty: every item its own
+  std::string sample(const Item& item, const FilterChain& chain) const;  // a line of samples()
+  std::vector<int64_t> clusters() const;                                 // empty: every item its own
 };
 
 }  // namespace puna::eval

@@ -1,5 +1,6 @@
 // Tasks: what is read and refused, what is drawn, what is asked, and how answers are scored.
 #include <map>
+#include <sstream>
 
 #include <nlohmann/json.hpp>
 #include "base/sha256.h"
@@ -60,6 +61,10 @@ Answers run(Evaluation& e) {
   });
   a.result = e.result();
   a.samples = e.samples();
+  std::istringstream lines(a.samples);
+  for (std::string line; std::getline(lines, line);) CHECK(nlohmann::ordered_json::parse(line).dump() == line);
+  const std::string json = e.json(a.result, {});
+  CHECK(nlohmann::ordered_json::parse(json).dump() + "\n" == json);
   return a;
 }
 
