@@ -89,7 +89,8 @@ class Evaluation {
   bool restore(std::string_view answer, const Watch& watch = Watch());
 
   // Computes what is not answered yet. on_answer gets each answer as it comes, as a line of JSON, and returns false to
-  // stop; `stop` is asked between tiles, from any thread. Error{cancelled} leaves what was told answered.
+  // stop; `stop` is asked between tiles, from any thread. Whatever error ends it, just the answers that were told
+  // count.
   using OnAnswer = FunctionRef<bool(const std::string& answer)>;
   ContinuationWork run(OnAnswer on_answer, FunctionRef<bool()> stop = {});
 
