@@ -173,6 +173,10 @@ TEST_CASE("items that lack something are named", "[eval]") {
   const std::string long_one = R"({"question": ")" + std::string(400, 'x') + R"(", "options": ["a"], "right": 0})";
   CHECK(refused(kChoice, long_one, small).starts_with("item 1 of 't': "));
   CHECK(status_of([&] { Evaluation(austen(), task_of(kChoice), {long_one}, {}, small); }) == Status::context_full);
+  EvaluationOptions chat;
+  chat.chat = true;
+  chat.system = "Be brief\xff";
+  CHECK(refused(kChoice, questions()[1], chat) == "the system message is no UTF-8");
 }
 
 TEST_CASE("prompts are those of lm-evaluation-harness, plain and few-shot", "[eval]") {

@@ -73,7 +73,7 @@ inline constexpr const char* kPageMark = "<meta name=\"generator\" content=\"pun
 class Evaluation {
  public:
   // Renders and tokenizes everything. Error{bad_file} names the item and the field; {context_full} the item whose
-  // prompt is too long, {invalid_argument} an item with an empty continuation.
+  // prompt is too long, {invalid_argument} an item with an empty continuation, a system message that is no UTF-8.
   Evaluation(ModelPtr model, Task task, std::vector<std::string> items, std::vector<std::string> shots,
              const EvaluationOptions& options, const Watch& watch = Watch());
   ~Evaluation();
