@@ -90,7 +90,8 @@ PUNA_API puna_status puna_evaluation_get_info(const puna_evaluation* evaluation,
 /* An answer as it comes, one line of JSON without its end. */
 typedef int32_t (*puna_answer_fn)(void* user, const char* json, size_t bytes);
 
-/* Computes what is not answered yet. After PUNA_CANCELLED, and any failure, the next run goes on. */
+/* Computes what is not answered yet. Each answer is told once: what was told counts, however the run ends. After
+ * PUNA_CANCELLED, and any failure, the next run goes on. */
 PUNA_API puna_status puna_evaluation_run(puna_evaluation* evaluation, puna_answer_fn on_answer, void* user);
 /* Ends the run under way within milliseconds, or else the next. Any thread. */
 PUNA_API puna_status puna_evaluation_cancel(puna_evaluation* evaluation);

@@ -162,8 +162,9 @@ puna_status puna_evaluation_run(puna_evaluation* evaluation, puna_answer_fn on_a
       }
     } ended{e, start};
     e.impl->run(
-        [&](const std::string& answer) {
-          return !stop() && (!on_answer || on_answer(user, answer.data(), answer.size()) == 0);
+        [&](const std::string& answer) {  // told first: it counts, whoever ends the run
+          const bool go_on = !on_answer || on_answer(user, answer.data(), answer.size()) == 0;
+          return go_on && !stop();
         },
         stop);
   });

@@ -94,8 +94,8 @@ puna_status puna_answers_add(puna_answers* answers, const char* item, const char
   return guard([&] {
     puna_answers& a = use(answers);
     const auto i = given_name(item, "item"), w = given_name(worker, "worker"), l = given_name(label, "label");
-    a.finished.reset();
     a.builder.add(i, w, l);
+    a.finished.reset();  // not before: the names that were given live on when this fails
   });
 }
 

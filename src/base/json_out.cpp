@@ -8,7 +8,13 @@ std::string json_string(std::string_view text) {
   return Json(text).dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-JsonObject& JsonObject::real(std::string_view name, double value) { return json(name, Json(value).dump()); }
+std::string json_real(double value) { return Json(value).dump(); }
+
+std::string json_strings(std::span<const std::string> texts) {
+  JsonList list;
+  for (const std::string& t : texts) list.add(json_string(t));
+  return list.str();
+}
 
 JsonObject& JsonObject::json(std::string_view name, std::string_view value) {
   if (!members_.empty()) members_ += ',';

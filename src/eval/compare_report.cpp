@@ -2,7 +2,7 @@
 #include <cmath>
 
 #include "base/format.h"
-#include "base/json.h"
+#include "base/json_out.h"
 #include "base/shown.h"
 #include "eval/sentence.h"
 
@@ -29,9 +29,43 @@ std::string score_line(const char* who, const std::string& run, const MeanEstima
          shown(run) + "\n";
 }
 
-OrderedJson json_of(const Interval& i) { return {i.low, i.high}; }
-OrderedJson json_of(const MeanEstimate& e) {
-  return {{"mean", e.mean}, {"error", e.error}, {"interval", json_of(e.interval)}};
+std::string json_of(const Interval& i) { return JsonList().add(json_real(i.low)).add(json_real(i.high)).str(); }
+std::string json_of(const MeanEstimate& e) {
+  return JsonObject().real("mean", e.mean).real("error", e.error).json("interval", json_of(e.interval)).str();
+}
+
+std::string json_of(const Difference& d) {
+  JsonObject j;
+  j.text("task", d.task)
+      .text("metric", d.metric)
+      .text("filter", d.filter)
+      .text("a", d.a)
+      .text("b", d.b)
+      .integer("items", d.mean.items)
+      .integer("clusters", d.mean.clusters)
+      .json("score_a", json_of(d.mean_a))
+      .json("score_b", json_of(d.mean_b))
+      .json("difference", json_of(d.mean))
+      .real("p", d.mean.p)
+      .real("p_holm", d.p_holm)
+      .json("bootstrap", json_of(d.bootstrap));
+  if (d.share_a) j.json("wilson_a", json_of(*d.share_a));
+  if (d.share_b) j.json("wilson_b", json_of(*d.share_b));
+  if (d.discordant)
+    j.json("mcnemar", JsonObject()
+                          .integer("only_a", d.discordant->only_a)
+                          .integer("only_b", d.discordant->only_b)
+                          .real("p", d.discordant->p)
+                          .str());
+  return j.real("correlation", d.correlation)
+      .real("detectable", d.detectable)
+      .real("items_needed", d.items_needed)  // infinite, so null, where no number of items finds a difference of 0
+      .integer("missing_a", d.missing_a)
+      .integer("missing_b", d.missing_b)
+      .integer("both", d.both)
+      .text("verdict", name_of(d.verdict))
+      .text("sentence", d.sentence)
+      .str();
 }
 
 }  // namespace
@@ -85,41 +119,16 @@ std::string text_of(const Comparison& comparison, const CompareOptions& options)
 }
 
 std::string json_of(const Comparison& comparison, const CompareOptions& options) {
-  OrderedJson differences = OrderedJson::array();
-  for (const Difference& d : comparison.differences) {
-    OrderedJson j = {{"task", d.task},
-                     {"metric", d.metric},
-                     {"filter", d.filter},
-                     {"a", d.a},
-                     {"b", d.b},
-                     {"items", d.mean.items},
-                     {"clusters", d.mean.clusters},
-                     {"score_a", json_of(d.mean_a)},
-                     {"score_b", json_of(d.mean_b)},
-                     {"difference", json_of(d.mean)},
-                     {"p", d.mean.p},
-                     {"p_holm", d.p_holm},
-                     {"bootstrap", json_of(d.bootstrap)}};
-    if (d.share_a) j["wilson_a"] = json_of(*d.share_a);
-    if (d.share_b) j["wilson_b"] = json_of(*d.share_b);
-    if (d.discordant)
-      j["mcnemar"] = {{"only_a", d.discordant->only_a}, {"only_b", d.discordant->only_b}, {"p", d.discordant->p}};
-    j["correlation"] = d.correlation;
-    j["detectable"] = d.detectable;
-    // JSON has no infinity: no number of items finds a difference of 0.
-    j["items_needed"] = std::isfinite(d.items_needed) ? OrderedJson(d.items_needed) : OrderedJson(nullptr);
-    j["missing_a"] = d.missing_a;
-    j["missing_b"] = d.missing_b;
-    j["both"] = d.both;
-    j["verdict"] = name_of(d.verdict);
-    j["sentence"] = d.sentence;
-    differences.push_back(std::move(j));
-  }
-  const OrderedJson all = {{"level", options.level},
-                           {"bootstrap", {{"draws", options.bootstrap.draws}, {"seed", options.bootstrap.seed}}},
-                           {"differences", std::move(differences)},
-                           {"notes", comparison.notes}};
-  return json_text(all);
+  JsonList differences;
+  for (const Difference& d : comparison.differences) differences.add(json_of(d));
+  const JsonObject bootstrap =
+      JsonObject().integer("draws", options.bootstrap.draws).json("seed", std::to_string(options.bootstrap.seed));
+  return JsonObject()
+      .real("level", options.level)
+      .json("bootstrap", bootstrap.str())
+      .json("differences", differences.str())
+      .json("notes", json_strings(comparison.notes))
+      .str();
 }
 
 }  // namespace puna::eval

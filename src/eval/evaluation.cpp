@@ -207,9 +207,12 @@ uint64_t Evaluation::fingerprint() const noexcept { return impl_->fingerprint; }
 
 // ---- from requests to answers
 
-std::string Evaluation::Impl::take(Request& r) {
+void Evaluation::Impl::keep(Request& r) noexcept {
   r.answered = true;
   ++answered;
+}
+
+std::string Evaluation::Impl::line_of(const Request& r) const {
   std::string line = "{\"id\":\"" + hex_of(r.id) + "\",";
   if (task.output != OutputType::generate_until)
     return line + "\"ll\":" + number_text(r.score.log_likelihood) +
@@ -250,7 +253,7 @@ bool Evaluation::restore(std::string_view answer, const Watch& watch) {
     if (greedy != "true" && greedy != "false") malformed();
     r.score = {value, greedy == "true"};
   }
-  s.take(r);
+  s.keep(r);
   return true;
 }
 
@@ -273,7 +276,9 @@ ContinuationWork Evaluation::Impl::run_continuations(OnAnswer on_answer, Functio
                "weights are damaged, or it cannot say a token of it",
                items[r.item].number, shown(task.name).c_str(), r.index);
         r.score = score;
-        return on_answer(take(r));
+        const std::string line = line_of(r);
+        keep(r);
+        return on_answer(line);
       },
       stop);
 }
@@ -324,8 +329,12 @@ void Evaluation::Impl::run_texts(OnAnswer on_answer, FunctionRef<bool()> stop) {
       Request& r = requests[l.request];
       if (info.status != Status::ok)
         fail(info.status, "item %jd of '%s': %s", items[r.item].number, shown(task.name).c_str(), info.message.c_str());
-      for (EngineAnswer& a : l.handle->answers()) r.texts.push_back(std::move(a.result.text));
-      if (!on_answer(take(r))) fail(Status::cancelled, "stopped after %jd of %zu answers", answered, requests.size());
+      std::vector<std::string> texts;
+      for (EngineAnswer& a : l.handle->answers()) texts.push_back(std::move(a.result.text));
+      r.texts = std::move(texts);  // replaced: a run that failed may have left some
+      const std::string line = line_of(r);
+      keep(r);
+      if (!on_answer(line)) fail(Status::cancelled, "stopped after %jd of %zu answers", answered, requests.size());
     }
     if (stop && stop()) fail(Status::cancelled, "stopped after %jd of %zu answers", answered, requests.size());
   }

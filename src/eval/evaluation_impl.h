@@ -50,7 +50,9 @@ struct Evaluation::Impl {
   void add_request(Request r);
   Continuation pair(const Ask& ask, const std::string& what, const Watch& watch) const;
   void add_windows(const ItemPrompt& p, const Watch& watch);
-  std::string take(Request& r);  // its answer is there: the line that says so
+  std::string line_of(const Request& r) const;  // its answer
+  // The answer is there. Called once the line that says so is made: an answer that nobody was told must not count.
+  void keep(Request& r) noexcept;
   ContinuationWork run_continuations(OnAnswer on_answer, FunctionRef<bool()> stop);
   void run_texts(OnAnswer on_answer, FunctionRef<bool()> stop);
 
@@ -58,7 +60,8 @@ struct Evaluation::Impl {
   double log_likelihood(const Item& item) const;  // of all its requests
   std::vector<std::string> targets(const Item& item) const;
   ItemResult score(const Item& item, const FilterChain& chain) const;
-  std::vector<int64_t> clusters() const;  // empty: every item its own
+  std::string sample(const Item& item, const FilterChain& chain) const;  // a line of samples()
+  std::vector<int64_t> clusters() const;                                 // empty: every item its own
 };
 
 }  // namespace puna::eval

@@ -2,7 +2,7 @@
 #include <cmath>
 
 #include "base/format.h"
-#include "base/json.h"
+#include "base/json_out.h"
 #include "base/shown.h"
 #include "eval/evaluation_impl.h"
 
@@ -23,20 +23,35 @@ std::string Evaluation::text(const EvaluationResult& r, const RunFacts& f) const
 
 std::string Evaluation::json(const EvaluationResult& r, const RunFacts& f) const {
   const Impl& s = *impl_;
-  OrderedJson metrics = OrderedJson::array();
+  JsonList metrics;
   for (const MetricResult& m : r.metrics) {
-    OrderedJson one = {{"metric", m.metric}, {"filter", m.filter}, {"value", m.value}};
-    if (m.error) one["error"] = *m.error;
-    if (m.interval) one["interval"] = {m.interval->low, m.interval->high};
-    metrics.push_back(std::move(one));
+    JsonObject one;
+    one.text("metric", m.metric).text("filter", m.filter).real("value", m.value);
+    if (m.error) one.real("error", *m.error);
+    if (m.interval)
+      one.json("interval", JsonList().add(json_real(m.interval->low)).add(json_real(m.interval->high)).str());
+    metrics.add(one.str());
   }
-  const OrderedJson all = {{"task", r.task},         {"model", f.model},           {"output_type", name(r.output)},
-                           {"items", r.items},       {"requests", r.requests},     {"num_fewshot", r.num_fewshot},
-                           {"chat", s.options.chat}, {"seed", s.options.seed},     {"metrics", std::move(metrics)},
-                           {"notes", r.notes},       {"seconds", f.seconds},       {"load_seconds", f.load_seconds},
-                           {"restored", f.restored}, {"peak_bytes", f.peak_bytes}, {"model_bytes", f.model_bytes},
-                           {"threads", f.threads},   {"samples", f.samples}};
-  return json_text(all) + "\n";
+  return JsonObject()
+             .text("task", r.task)
+             .text("model", f.model)
+             .text("output_type", name(r.output))
+             .integer("items", r.items)
+             .integer("requests", r.requests)
+             .integer("num_fewshot", r.num_fewshot)
+             .flag("chat", s.options.chat)
+             .json("seed", std::to_string(s.options.seed))
+             .json("metrics", metrics.str())
+             .json("notes", json_strings(r.notes))
+             .real("seconds", f.seconds)
+             .real("load_seconds", f.load_seconds)
+             .integer("restored", f.restored)
+             .json("peak_bytes", std::to_string(f.peak_bytes))
+             .json("model_bytes", std::to_string(f.model_bytes))
+             .integer("threads", f.threads)
+             .text("samples", f.samples)
+             .str() +
+         "\n";
 }
 
 }  // namespace puna::eval

@@ -5,6 +5,7 @@
 
 #include "base/det_math.h"
 #include "base/json.h"
+#include "base/json_out.h"
 #include "base/sha256.h"
 #include "eval/evaluation_impl.h"
 #include "puna/base/error.h"
@@ -57,6 +58,17 @@ MetricResult exponential(const MeanEstimate& e) {
   r.error = r.value * e.error;
   r.interval = Interval{det::exp(e.interval.low), det::exp(e.interval.high)};
   return r;
+}
+
+std::string list_of(const std::string& json) { return JsonList().add(json).str(); }
+
+std::string json_of(const FieldValue& value) {
+  if (const auto* text = std::get_if<std::string>(&value)) return json_string(*text);
+  if (const auto* number = std::get_if<int64_t>(&value)) return std::to_string(*number);
+  if (const auto* texts = std::get_if<std::vector<std::string>>(&value)) return json_strings(*texts);
+  JsonList numbers;
+  for (const int64_t n : std::get<std::vector<int64_t>>(value)) numbers.add(std::to_string(n));
+  return numbers.str();
 }
 
 }  // namespace
@@ -208,58 +220,66 @@ EvaluationResult Evaluation::result(double level) const {
 
 // ---- a line an item, as lm-evaluation-harness logs its samples
 
+std::string Evaluation::Impl::sample(const Item& item, const FilterChain& chain) const {
+  const ItemResult scores = score(item, chain);
+  OrderedJson document = parse_ordered_json(item.document, "item", Watch(), true);
+  const JsonGuard guard(document);
+  JsonList arguments, responses, left;  // left: what the filter left of the responses
+  for (size_t a = 0; a < item.continuations.size(); ++a) {
+    const Request& r = requests[item.first_request + a];
+    switch (task.output) {
+      case OutputType::generate_until: {
+        const JsonObject until =
+            JsonObject().json("until", json_strings(task.until)).integer("max_gen_toks", task.max_gen_toks);
+        arguments.add(JsonList().add(json_string(item.context(a))).add(until.str()).str());
+        responses.add(json_strings(r.texts));
+        left.add(json_string(scores.answer));
+        break;
+      }
+      case OutputType::loglikelihood_rolling: {
+        const std::string answer = json_real(log_likelihood(item));
+        arguments.add(list_of(json_string(item.continuations[a])));
+        responses.add(list_of(answer));
+        left.add(answer);
+        break;
+      }
+      default: {
+        const std::string answer =
+            JsonList().add(json_real(r.score.log_likelihood)).add(r.score.greedy ? "true" : "false").str();
+        arguments.add(JsonList().add(json_string(item.context(a))).add(json_string(item.continuations[a])).str());
+        responses.add(list_of(answer));
+        left.add(answer);
+      }
+    }
+  }
+  JsonList metrics;
+  for (const MetricRule& m : task.metrics)
+    if (scores.metrics.count(m.name)) metrics.add(json_string(m.name));
+  JsonObject line;
+  line.integer("doc_id", item.number)
+      .text("task", task.name)
+      .json("doc", json_text(document))
+      .json("target", json_of(item.target))
+      .json("arguments", arguments.str())
+      .json("resps", responses.str())
+      .json("filtered_resps", left.str())
+      .text("filter", chain.name)
+      .json("metrics", metrics.str())
+      .text("doc_hash", sha256_hex(document.dump(2, ' ', false, OrderedJson::error_handler_t::replace)))
+      .text("prompt_hash", sha256_hex(item.context(0).empty() ? item.continuations[0] : item.context(0)))
+      .text("target_hash", sha256_hex(python_text(item.target)));
+  if (!item.cluster.empty()) line.text("cluster", item.cluster);
+  for (const MetricRule& m : task.metrics)
+    if (const auto found = scores.metrics.find(m.name); found != scores.metrics.end()) line.real(m.name, found->second);
+  return line.str();
+}
+
 std::string Evaluation::samples() const {
   const Impl& s = *impl_;
   s.require_complete();
   std::string lines;
   for (const FilterChain& chain : s.task.filters)
-    for (const Impl::Item& item : s.items) {
-      const Impl::ItemResult scores = s.score(item, chain);
-      OrderedJson document = parse_ordered_json(item.document, "item", Watch(), true);
-      const JsonGuard guard(document);
-      OrderedJson arguments = OrderedJson::array(), responses = OrderedJson::array(), left = OrderedJson::array();
-      for (size_t a = 0; a < item.continuations.size(); ++a) {
-        const Impl::Request& r = s.requests[item.first_request + a];
-        switch (s.task.output) {
-          case OutputType::generate_until:
-            arguments.push_back({item.context(a), {{"until", s.task.until}, {"max_gen_toks", s.task.max_gen_toks}}});
-            responses.push_back(r.texts);
-            left.push_back(scores.answer);
-            break;
-          case OutputType::loglikelihood_rolling:
-            arguments.push_back(OrderedJson::array({item.continuations[a]}));
-            responses.push_back(OrderedJson::array({s.log_likelihood(item)}));
-            left.push_back(s.log_likelihood(item));
-            break;
-          default: {
-            const OrderedJson answer = OrderedJson::array({r.score.log_likelihood, r.score.greedy});
-            arguments.push_back(OrderedJson::array({item.context(a), item.continuations[a]}));
-            responses.push_back(OrderedJson::array({answer}));
-            left.push_back(answer);
-          }
-        }
-      }
-      OrderedJson metrics = OrderedJson::array();
-      for (const MetricRule& m : s.task.metrics)
-        if (scores.metrics.count(m.name)) metrics.push_back(m.name);
-      OrderedJson target;
-      std::visit([&](const auto& t) { target = t; }, item.target);
-      OrderedJson line = {{"doc_id", item.number}, {"task", s.task.name}};
-      new_member(line, "doc") = document;
-      line["target"] = std::move(target);
-      line["arguments"] = std::move(arguments);
-      line["resps"] = std::move(responses);
-      line["filtered_resps"] = std::move(left);
-      line["filter"] = chain.name;
-      line["metrics"] = metrics;
-      line["doc_hash"] = sha256_hex(document.dump(2, ' ', false, OrderedJson::error_handler_t::replace));
-      line["prompt_hash"] = sha256_hex(item.context(0).empty() ? item.continuations[0] : item.context(0));
-      line["target_hash"] = sha256_hex(python_text(item.target));
-      if (!item.cluster.empty()) line["cluster"] = item.cluster;
-      for (const MetricRule& m : s.task.metrics)
-        if (const auto found = scores.metrics.find(m.name); found != scores.metrics.end()) line[m.name] = found->second;
-      lines += json_text(line) + "\n";
-    }
+    for (const Impl::Item& item : s.items) lines += s.sample(item, chain) + "\n";
   return lines;
 }
 

@@ -7,7 +7,7 @@
 #include "base/det_math.h"
 #include "base/format.h"
 #include "base/fp_env.h"
-#include "base/json.h"
+#include "base/json_out.h"
 #include "puna/base/error.h"
 #include "runtime/generate/score_softmax.h"
 
@@ -183,30 +183,33 @@ std::string text_of(const QuantisationLoss& q) {
 }
 
 std::string json_of(const QuantisationLoss& q) {
-  const auto measured = [](const Measured& m) { return OrderedJson{{"value", m.value}, {"error", m.error}}; };
-  const auto spread = [](const Spread& s) {
-    OrderedJson j = OrderedJson::object();
-    for (size_t i = 0; i < std::size(Spread::kShares); ++i) j[format("%g", 100 * Spread::kShares[i])] = s.at[i];
-    return j;
+  const auto measured = [](const Measured& m) {
+    return JsonObject().real("value", m.value).real("error", m.error).str();
   };
-  const OrderedJson all = {{"positions", q.positions},
-                           {"chunks", q.chunks},
-                           {"perplexity", measured(q.perplexity)},
-                           {"base_perplexity", measured(q.base_perplexity)},
-                           {"correlation", q.correlation},
-                           {"log_ratio", measured(q.log_ratio)},
-                           {"ratio", measured(q.ratio)},
-                           {"difference", measured(q.difference)},
-                           {"kl_divergence", measured(q.divergence)},
-                           {"kl_divergence_percentiles", spread(q.divergences)},
-                           {"probability_change", measured(q.probability_change)},
-                           {"probability_change_rms", measured(q.root_mean_square)},
-                           {"probability_change_percentiles", spread(q.probability_changes)},
-                           {"same_top", measured(q.same_top)},
-                           {"tokens", q.tokens},
-                           {"seconds", q.seconds},
-                           {"base_seconds", q.base_seconds}};
-  return json_text(all);
+  const auto spread = [](const Spread& s) {
+    JsonObject j;
+    for (size_t i = 0; i < std::size(Spread::kShares); ++i) j.real(format("%g", 100 * Spread::kShares[i]), s.at[i]);
+    return j.str();
+  };
+  return JsonObject()
+      .integer("positions", q.positions)
+      .integer("chunks", q.chunks)
+      .json("perplexity", measured(q.perplexity))
+      .json("base_perplexity", measured(q.base_perplexity))
+      .real("correlation", q.correlation)
+      .json("log_ratio", measured(q.log_ratio))
+      .json("ratio", measured(q.ratio))
+      .json("difference", measured(q.difference))
+      .json("kl_divergence", measured(q.divergence))
+      .json("kl_divergence_percentiles", spread(q.divergences))
+      .json("probability_change", measured(q.probability_change))
+      .json("probability_change_rms", measured(q.root_mean_square))
+      .json("probability_change_percentiles", spread(q.probability_changes))
+      .json("same_top", measured(q.same_top))
+      .integer("tokens", q.tokens)
+      .real("seconds", q.seconds)
+      .real("base_seconds", q.base_seconds)
+      .str();
 }
 
 }  // namespace puna::eval

@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "base/shown.h"
+#include "base/utf8.h"
 #include "chat/jinja/unicode.h"
 #include "puna/base/error.h"
 
@@ -40,6 +41,7 @@ TaskPrompts::TaskPrompts(const Task& task, const Model& model, std::vector<std::
   PUNA_REQUIRE(options_.chat || options_.system.empty(),
                "a system message without chat: there is nobody to give it to");
   PUNA_REQUIRE(options_.chat || !options_.multiturn, "examples as turns without chat");
+  PUNA_REQUIRE(is_utf8(options_.system), "the system message is no UTF-8");
   const int64_t needed = task_.num_fewshot + (task_.fewshot_split == task_.test_split && !task_.first_n);
   if (task_.num_fewshot > 0 && int64_t(shots_.size()) < needed)
     fail(Status::invalid_argument, "'%s' has %zu examples to draw from, %jd are needed", shown(task_.name).c_str(),

@@ -40,8 +40,12 @@ void AnswersBuilder::all_or_nothing(Work&& work) {
 void AnswersBuilder::add(std::string_view item, std::string_view worker, std::string_view label) {
   all_or_nothing([&] { answers_.push_back({items_.of(item), workers_.of(worker), labels_.of(label)}); });
 }
-void AnswersBuilder::item(std::string_view item) { items_.of(item); }
-void AnswersBuilder::label(std::string_view label) { labels_.of(label); }
+void AnswersBuilder::item(std::string_view item) {
+  all_or_nothing([&] { items_.of(item); });
+}
+void AnswersBuilder::label(std::string_view label) {
+  all_or_nothing([&] { labels_.of(label); });
+}
 void AnswersBuilder::gold(std::string_view item, std::string_view label) { note(gold_, "gold", item, label); }
 void AnswersBuilder::truth(std::string_view item, std::string_view label) { note(truth_, "truth", item, label); }
 

@@ -2,6 +2,9 @@
 // disagree about.
 #include "base/json.h"
 
+#include <cmath>
+
+#include "base/json_out.h"
 #include "puna/base/error.h"
 #include "support/catch.h"
 
@@ -151,4 +154,20 @@ TEST_CASE("a key that appears twice among many is found", "[base]") {
       CHECK(parse_json(once, "doc").size() == size_t(n) + 1);
     }
   }
+}
+
+TEST_CASE("what is written as text has the bytes of a tree", "[base]") {
+  for (const double x : {0.0, -0.0, 1.0, 1e15, 1e16, 0.1, -1.0 / 3, 5e-324, 1e300, double(INFINITY), double(NAN)})
+    CHECK(json_real(x) == OrderedJson(x).dump());
+  const std::vector<std::string> texts = {"", "\"\\/\b\n\x01\x7f", "\xc3\xa9 \xe2\x80\xa8"};
+  CHECK(json_strings(texts) == OrderedJson(texts).dump());
+  CHECK(json_strings({}) == "[]");
+  CHECK(json_strings(std::vector<std::string>{"a\xff"}) == "[\"a\xEF\xBF\xBD\"]");
+  const OrderedJson tree = {{"b", 1.0}, {"a\"", texts}, {"c", {{"d", nullptr}, {"e", false}}}, {"f", INT64_MIN}};
+  CHECK(JsonObject()
+            .real("b", 1)
+            .json("a\"", json_strings(texts))
+            .json("c", JsonObject().real("d", NAN).flag("e", false).str())
+            .integer("f", INT64_MIN)
+            .str() == tree.dump());
 }

@@ -1,5 +1,6 @@
 // Tasks: what is read and refused, what is drawn, what is asked, and how answers are scored.
 #include <map>
+#include <sstream>
 
 #include <nlohmann/json.hpp>
 #include "base/sha256.h"
@@ -60,6 +61,10 @@ Answers run(Evaluation& e) {
   });
   a.result = e.result();
   a.samples = e.samples();
+  std::istringstream lines(a.samples);
+  for (std::string line; std::getline(lines, line);) CHECK(nlohmann::ordered_json::parse(line).dump() == line);
+  const std::string json = e.json(a.result, {});
+  CHECK(nlohmann::ordered_json::parse(json).dump() + "\n" == json);
   return a;
 }
 
@@ -168,6 +173,10 @@ TEST_CASE("items that lack something are named", "[eval]") {
   const std::string long_one = R"({"question": ")" + std::string(400, 'x') + R"(", "options": ["a"], "right": 0})";
   CHECK(refused(kChoice, long_one, small).starts_with("item 1 of 't': "));
   CHECK(status_of([&] { Evaluation(austen(), task_of(kChoice), {long_one}, {}, small); }) == Status::context_full);
+  EvaluationOptions chat;
+  chat.chat = true;
+  chat.system = "Be brief\xff";
+  CHECK(refused(kChoice, questions()[1], chat) == "the system message is no UTF-8");
 }
 
 TEST_CASE("prompts are those of lm-evaluation-harness, plain and few-shot", "[eval]") {

@@ -2,10 +2,10 @@
 // back, nothing is lost, and a bystander on the same kind of model goes on.
 #include <puna_train.h>
 
-#include <atomic>
 #include <stdexcept>
 
 #include "capi/session_rules.h"
+#include "faults/failing_allocator.h"
 #include "faults/failing_heap.h"
 #include "faults/life.h"
 #include "grammar/small_vocabulary.h"
@@ -20,13 +20,6 @@
 using namespace puna::test;
 
 namespace {
-
-// An emulator takes an hour for all of it: there, one failure in eleven.
-#ifdef PUNA_CROSS_BUILT
-constexpr int kOneIn = 11;
-#else
-constexpr int kOneIn = 1;
-#endif
 
 // Calls of tools and Meta's dialogs: each way that JSON is built and dropped there.
 void speak_llama4() {
@@ -131,30 +124,6 @@ int sweep_heap(const Life& life, int64_t stride) {
   bystander.check();
   return failures * kOneIn;
 }
-
-// The context's own allocator, failing once, or from then on.
-struct FailingAllocator {
-  std::atomic<int64_t> countdown{-1}, live{0};
-  bool throws = false, from_then_on = false;
-  bool failed = false;
-  static void* alloc(void* user, size_t bytes, size_t alignment) {
-    auto* self = static_cast<FailingAllocator*>(user);
-    if (self->countdown-- == 0) {
-      self->failed = true;
-      if (self->from_then_on) self->countdown = 0;
-      if (self->throws) throw std::runtime_error("from alloc");
-      return nullptr;
-    }
-    ++self->live;
-    return std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
-  }
-  static void dealloc(void* user, void* memory, size_t) {
-    auto* self = static_cast<FailingAllocator*>(user);
-    --self->live;
-    std::free(memory);
-    if (self->throws) throw std::runtime_error("from dealloc");
-  }
-};
 
 int sweep_context(Life life, int64_t stride, bool throws = false) {
   Bystander bystander;

@@ -73,7 +73,7 @@ inline constexpr const char* kPageMark = "<meta name=\"generator\" content=\"pun
 class Evaluation {
  public:
   // Renders and tokenizes everything. Error{bad_file} names the item and the field; {context_full} the item whose
-  // prompt is too long, {invalid_argument} an item with an empty continuation.
+  // prompt is too long, {invalid_argument} an item with an empty continuation, a system message that is no UTF-8.
   Evaluation(ModelPtr model, Task task, std::vector<std::string> items, std::vector<std::string> shots,
              const EvaluationOptions& options, const Watch& watch = Watch());
   ~Evaluation();
@@ -89,7 +89,8 @@ class Evaluation {
   bool restore(std::string_view answer, const Watch& watch = Watch());
 
   // Computes what is not answered yet. on_answer gets each answer as it comes, as a line of JSON, and returns false to
-  // stop; `stop` is asked between tiles, from any thread. Error{cancelled} leaves what was told answered.
+  // stop; `stop` is asked between tiles, from any thread. Whatever error ends it, just the answers that were told
+  // count.
   using OnAnswer = FunctionRef<bool(const std::string& answer)>;
   ContinuationWork run(OnAnswer on_answer, FunctionRef<bool()> stop = {});
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "base/json.h"
+#include "base/json_out.h"
 #include "puna/base/error.h"
 #include "puna/runtime/prompt.h"
 
@@ -54,11 +54,12 @@ std::vector<int32_t> Prompts::tokens_with(size_t facts, size_t segment, const st
   text += task;
   const std::string system = "You write short, plain advertisements. You say only what the facts say.";
   if (!model_.chat_template()) return encode_prompt(model_.require_tokenizer(), system + "\n" + text + "\n", false);
-  OrderedJson variables = {
-      {"messages", {{{"role", "system"}, {"content", system}}, {{"role", "user"}, {"content", text}}}},
-      {"add_generation_prompt", true}};
-  const JsonGuard guard(variables);
-  return model_.require_tokenizer().encode_chat(model_.render_chat(json_text(variables), "2026-01-01"));
+  const auto message = [](const char* role, const std::string& content) {
+    return JsonObject().text("role", role).text("content", content).str();
+  };
+  const JsonList messages = JsonList().add(message("system", system)).add(message("user", text));
+  const JsonObject variables = JsonObject().json("messages", messages.str()).flag("add_generation_prompt", true);
+  return model_.require_tokenizer().encode_chat(model_.render_chat(variables.str(), "2026-01-01"));
 }
 
 std::vector<int32_t> Prompts::tokens(size_t segment, const PlacementField& field, int64_t limit, int64_t answer) const {

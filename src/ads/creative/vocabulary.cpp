@@ -22,7 +22,8 @@ WordSet set_of(const text::JsonField& list) {
 }
 
 Vocabulary read() {
-  const Json tree = parse_json(kWords, "words.inc");
+  Json tree = parse_json(kWords, "words.inc");
+  const JsonGuard guard(tree);
   const text::JsonField root(tree, "words.inc: ");
   root.only({"sentences", "calls", "seen_in", "numbers", "dates", "conditions", "not_from_facts"});
   Vocabulary v;

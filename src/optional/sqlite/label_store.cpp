@@ -5,6 +5,7 @@
 
 #include "base/det_math.h"
 #include "base/json.h"
+#include "base/json_out.h"
 #include "base/nearest.h"
 #include "base/shown.h"
 #include "optional/sqlite/label_schema.h"
@@ -34,6 +35,12 @@ constexpr const char* kNotSeen =
 // By enum Order.
 constexpr const char* kOrders[] = {"i.shuffle", "i.entropy DESC, i.shuffle", "i.margin, i.shuffle",
                                    "i.disagreement DESC, i.shuffle"};
+
+std::string list_of(const std::vector<std::string>& texts) {
+  JsonList list;
+  for (const std::string& t : texts) list.add(quoted(t));
+  return list.str();
+}
 
 class SqliteStore final : public LabelStore {
  public:
@@ -84,7 +91,7 @@ class SqliteStore final : public LabelStore {
     write([&] {
       require_free(made);
       const Statement insert = db_.prepare("INSERT INTO projects (name, type, labels, wanted) VALUES (?, ?, ?, ?)");
-      const std::string labels = Json(project.labels).dump();
+      const std::string labels = list_of(project.labels);
       Use(db_, insert).bind(project.name).bind(kTypeNames[int(project.type)]).bind(labels).bind(project.wanted).run();
       made.id = sqlite3_last_insert_rowid(db_.handle());
     });
@@ -118,7 +125,7 @@ class SqliteStore final : public LabelStore {
     write([&] {
       require_free(project);
       const Statement set = db_.prepare("UPDATE projects SET name = ?, labels = ?, wanted = ? WHERE id = ?");
-      const std::string labels = Json(project.labels).dump();
+      const std::string labels = list_of(project.labels);
       Use(db_, set).bind(project.name).bind(labels).bind(project.wanted).bind(project.id).run();
       const Statement open = db_.prepare("UPDATE items SET open = (gold = 0 AND answers < ?) WHERE project = ?");
       Use(db_, open).bind(project.wanted).bind(project.id).run();

@@ -5,6 +5,7 @@
 
 #include "base/file_lock.h"
 #include "base/json.h"
+#include "base/json_out.h"
 #include "base/os.h"
 #include "puna/base/error.h"
 #include "recsys/ranking/rows.h"
@@ -42,10 +43,11 @@ void check_logged(const RankerConfig& c, const LoggedEvent& e, size_t number) {
   }
 }
 
-Json json_of(const std::vector<PrequentialScore>& scores) {
-  Json all = Json::array();
-  for (const PrequentialScore& s : scores) all.push_back(Json{s.events, s.loss, s.positives});
-  return all;
+std::string json_of(const std::vector<PrequentialScore>& scores) {
+  JsonList all;
+  for (const PrequentialScore& s : scores)
+    all.add(JsonList().add(json_real(s.events)).add(json_real(s.loss)).add(json_real(s.positives)).str());
+  return all.str();
 }
 
 std::vector<PrequentialScore> scores_of(const Json& state, const char* name, size_t tasks) {
@@ -174,13 +176,13 @@ void OnlineLearner::checkpoint() {
   const std::string file =
       checkpoint_ == "checkpoint-0.safetensors" ? "checkpoint-1.safetensors" : "checkpoint-0.safetensors";
   trainer_.save(folder_ + "/" + file);
-  const std::string state = Json{
-      {"puna", kOnlineFormat},
-      {"learned", report_.learned},
-      {"checkpoint", file},
-      {"all", json_of(report_.all)},
-      {"recent",
-       json_of(report_.recent)}}.dump();
+  const std::string state = JsonObject()
+                                .json("all", json_of(report_.all))
+                                .text("checkpoint", file)
+                                .integer("learned", report_.learned)
+                                .text("puna", kOnlineFormat)
+                                .json("recent", json_of(report_.recent))
+                                .str();
   os::AtomicFile out(folder_ + "/state.json");
   out.write(state.data(), state.size());
   out.commit();
