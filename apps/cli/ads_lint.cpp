@@ -31,6 +31,7 @@ ads::LinterOptions options_of(const LintFlags& f) {
   if (!f.brief.empty()) {
     o.brief = read_input(f.brief);
     o.brief_name = f.brief;
+    if (o.brief.empty()) fail(Status::bad_file, "%s: the brief is empty", f.brief.c_str());
   }
   o.language = f.language;
   return o;

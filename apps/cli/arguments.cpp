@@ -159,6 +159,27 @@ void require_all_read(const CLI::App& verb, const VerbRules& rules) {
   for (const ReadRule& rule : rules.reads) require_read(*rule.option, rule.is_read(), rule.where);
 }
 
+namespace {
+
+// What was given, else what is read where nothing is.
+std::vector<std::string> values_of(const CLI::Option& option) {
+  if (option.count() == 0 && !option.get_default_str().empty()) return {option.get_default_str()};
+  return option.results();
+}
+
+// The same file by whatever name, one that SQLite keeps beside it, or the weights in an adapter's or a model's folder.
+bool is_of(const std::string& path, const std::string& value) {
+  namespace fs = std::filesystem;
+  std::error_code e;
+  if (fs::equivalent(path, value, e)) return true;
+  for (const char* beside : {"-wal", "-shm", "-journal"})
+    if (fs::equivalent(path, value + beside, e)) return true;
+  return fs::path(path).extension() == ".safetensors" && fs::is_directory(value, e) &&
+         fs::equivalent(fs::absolute(path, e).parent_path(), value, e);
+}
+
+}  // namespace
+
 void require_outputs_apart(const CLI::App& verb, const std::vector<Output>& outputs) {
   namespace fs = std::filesystem;
   std::error_code no_file;
@@ -168,8 +189,8 @@ void require_outputs_apart(const CLI::App& verb, const std::vector<Output>& outp
         const std::string path = name + ending;
         if (!fs::is_regular_file(path, no_file)) continue;
         for (const CLI::Option* other : verb.get_options())
-          for (const std::string& value : other->results())
-            if (other != out.option && fs::equivalent(path, value, no_file))
+          for (const std::string& value : values_of(*other))
+            if (other != out.option && is_of(path, value))
               fail(Status::invalid_argument, "%s would be replaced, and the command reads it: give another %s",
                    shown(path).c_str(), out.option->get_name().c_str());
       }

@@ -270,7 +270,7 @@ void add_chat(CLI::App& app) {
     if (!prompt.given()) return converse(chat);
     if (!chat.answer(f->prompt)) fail(Status::cancelled, "stopped");
     chat.report();
-    require_complete(chat.last(), /*cut_by_length=*/true);
+    require_complete(chat.last(), /*cut_by_length=*/true, f->grammar.close());
   });
 }
 

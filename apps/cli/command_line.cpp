@@ -55,12 +55,17 @@ const Option& Option::read_when(std::function<bool()> is_read, const char* where
   return *this;
 }
 void Option::require_read(bool is_read, const char* where) const { cli::require_read(*option_, is_read, where); }
+const Option& Option::usual(const char* value) const {
+  option_->default_str(value);
+  return *this;
+}
 bool Option::given() const { return option_->count() != 0; }
 
 namespace {
 
 std::function<std::string(const std::string&)> fits_64_bits(bool is_unsigned) {
   return [is_unsigned](const std::string& text) {
+    if (is_unsigned && text.starts_with("-")) return "expected a whole number of 0 or more, not '" + text + "'";
     return is_out_of_range(text, is_unsigned) ? "expected a number that 64 bits hold, not '" + text + "'"
                                               : std::string();
   };
@@ -119,6 +124,12 @@ void usage_error_missing(const char* what) { throw CLI::RequiredError(what); }
 
 namespace {
 
+std::vector<std::string> option_names(const CLI::App& verb) {
+  std::vector<std::string> names;
+  for (const std::string& name : long_names(verb)) names.push_back("--" + name);
+  return names;
+}
+
 struct NoVerb {
   std::string help;
 };
@@ -130,7 +141,11 @@ void require_known_words(CLI::App& app, const std::vector<std::string>& args) {
     size_t at = 0;
     for (const CLI::App* v = verb; v != &app; v = v->get_parent()) ++at;
     if (at == args.size()) throw NoVerb{verb->help()};
-    if (args[at].starts_with("-")) return;
+    if (args[at].starts_with("-")) {
+      if (option_of(*verb, args[at])) return;
+      const std::string name = args[at].substr(0, args[at].find('='));
+      throw CLI::ParseError("there is no option '" + name + "'" + did_you_mean(name, option_names(*verb)), kUsageError);
+    }
     std::vector<std::string> names;
     for (const CLI::App* v : verbs) names.push_back(v->get_name());
     throw CLI::ParseError("there is no verb '" + args[at] + "'" + did_you_mean(args[at], names), kUsageError);
@@ -138,9 +153,7 @@ void require_known_words(CLI::App& app, const std::vector<std::string>& args) {
   for (const std::string& a : args) {
     if (a == "--") return;
     if (!a.starts_with("--") || option_of(*verb, a)) continue;
-    std::vector<std::string> names;
-    for (const std::string& name : long_names(*verb)) names.push_back("--" + name);
-    const std::string name = a.substr(0, a.find('=')), meant = did_you_mean(name, names);
+    const std::string name = a.substr(0, a.find('=')), meant = did_you_mean(name, option_names(*verb));
     if (!meant.empty()) throw CLI::ParseError("there is no option '" + name + "'" + meant, kUsageError);
   }
 }

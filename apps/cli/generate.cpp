@@ -64,7 +64,7 @@ void run_generate(const GenerateFlags& f) {
   } else {
     if (is_terminal(stdout)) print("\n");
     f.drafts.report(result.accepted_drafts, result.rejected_drafts);
-    require_complete(result, /*cut_by_length=*/false);
+    require_complete(result, /*cut_by_length=*/false, options.close_answer);
   }
 }
 

@@ -106,9 +106,11 @@ std::string why_incomplete(const GenerateResult& result, bool cut_by_length) {
   return *why ? std::string("the answer is incomplete: ") + why : "";
 }
 
-void require_complete(const GenerateResult& result, bool cut_by_length) {
+void require_complete(const GenerateResult& result, bool cut_by_length, bool close_answer) {
   const std::string why = why_incomplete(result, cut_by_length);
-  if (!result.whole) fail(Status::wrong_state, "%s (--close-answer ends it in time)", why.c_str());
+  if (!result.whole)
+    fail(Status::wrong_state, "%s (%s)", why.c_str(),
+         close_answer ? "so few tokens do not hold the shortest answer" : "--close-answer ends it in time");
   if (!why.empty()) warn(why);
 }
 

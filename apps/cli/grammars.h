@@ -36,6 +36,6 @@ class GrammarFlags {
 // where there is no grammar.
 std::string why_incomplete(const GenerateResult& result, bool cut_by_length);
 // An answer that a grammar holds and that is cut does not parse: an error. Else a warning, where there is one.
-void require_complete(const GenerateResult& result, bool cut_by_length);
+void require_complete(const GenerateResult& result, bool cut_by_length, bool close_answer);
 
 }  // namespace puna::cli

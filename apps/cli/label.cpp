@@ -20,25 +20,22 @@ constexpr const char* kUsualStore = "labels.db";
 
 }  // namespace
 
-void LabelFlags::add_db(const Verb& verb, const char* help) {
-  verb.option("--db", db, (help + std::string(" (default: ") + kUsualStore + ")").c_str());
-}
+void LabelFlags::add_db(const Verb& verb, const char* help) { verb.option("--db", db, help).usual(kUsualStore); }
 void LabelFlags::add(const Verb& verb) {
   add_db(verb, "the labels' file");
   verb.option("--project", project, "of its projects (default: the only one)");
 }
 void LabelFlags::add(const Verb& verb, const char* help, const Option& instead) {
-  const std::string usual = help + std::string(" (default: ") + kUsualStore + ")";
   const auto is_read = [instead] { return !instead.given(); };
-  verb.option("--db", db, usual.c_str()).read_when(is_read, "where no file of texts is given");
+  verb.option("--db", db, help).usual(kUsualStore).read_when(is_read, "where no file of texts is given");
   verb.option("--project", project, "of its projects (default: the only one)")
       .read_when(is_read, "where no file of texts is given");
 }
 
+std::string LabelFlags::file() const { return db.empty() ? kUsualStore : db; }
 std::string LabelFlags::path() const {
-  if (!db.empty()) return db;
-  fprintf(stderr, "puna: no --db: %s of this folder\n", kUsualStore);
-  return kUsualStore;
+  if (db.empty()) fprintf(stderr, "puna: no --db: %s of this folder\n", kUsualStore);
+  return file();
 }
 
 std::unique_ptr<label::LabelStore> LabelFlags::open(bool make) const {

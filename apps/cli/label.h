@@ -15,7 +15,8 @@ struct LabelFlags {
   // Of a verb that takes a file in its place: --db and --project are then not read, which is a usage error.
   void add(const Verb& verb, const char* help, const Option& instead);
   void add_db(const Verb& verb, const char* help);
-  // The file that was named; without --db labels.db of this folder, which is said on standard error.
+  std::string file() const;  // the one that was named, else labels.db of this folder
+  // The same; that it is the one of this folder is said on standard error.
   std::string path() const;
   // Error{invalid_argument} when there is no such file: only create and import make one.
   std::unique_ptr<label::LabelStore> open(bool make = false) const;

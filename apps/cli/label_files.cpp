@@ -80,9 +80,17 @@ void run_import(ImportFlags& f) {
   o.now = milliseconds_now();
   const SourcePtr source = open_path_source(f.file);
   const std::string_view bytes(reinterpret_cast<const char*>(source->data()), size_t(source->size()));
-  const auto store = f.at.open(true);
-  require_same_project(f, *store);
-  const ImportReport r = stoppable([&](const Watch& watch) { return import_labels(*store, bytes, f.file, o, watch); });
+  const bool is_new = !os::is_file(f.at.file());
+  ImportReport r;
+  try {
+    const auto store = f.at.open(true);
+    require_same_project(f, *store);
+    r = stoppable([&](const Watch& watch) { return import_labels(*store, bytes, f.file, o, watch); });
+  } catch (const Error&) {
+    if (is_new)  // an import that failed leaves nothing behind
+      for (const char* ending : {"", "-wal", "-shm"}) std::remove((f.at.file() + ending).c_str());
+    throw;
+  }
   say_notes(r.notes);
   print_format("%s: %jd rows, %jd items, %jd labels%s", printable(r.project.name).c_str(), r.rows, r.items, r.labels,
                r.made ? " (a new project)" : "");

@@ -32,7 +32,7 @@ void add_merge(CLI::App& app) {
   const Verb verb(app, "merge", "Write a model with a LoRA adapter built in");
   f->model.add(verb);
   verb.option("ADAPTER", f->adapter, "a folder as PEFT's, or a GGUF file").required();
-  verb.option("OUT", f->out, "the GGUF file to write").required();
+  verb.output("OUT", f->out, "the GGUF file to write").required();
   verb.option("--type", f->type, "weight type, e.g. Q8_0; none = as they are, adapted ones F32");
   verb.run([f] { run_merge(*f); });
 }

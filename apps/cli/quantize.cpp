@@ -64,7 +64,7 @@ void add_quantize(CLI::App& app) {
   const auto f = std::make_shared<QuantizeFlags>();
   const Verb verb(app, "quantize", "Write a model in another weight type, and measure what that changes");
   f->model.add(verb);
-  verb.option("OUT", f->out, "the GGUF file to write").required();
+  verb.output("OUT", f->out, "the GGUF file to write").required();
   verb.option("--type", f->type,
               "Q4_0 Q4_1 Q5_0 Q5_1 Q8_0 Q2_K Q3_K Q4_K Q5_K Q6_K IQ4_NL IQ4_XS MXFP4 TQ1_0 TQ2_0 F16 BF16 F32")
       .required();

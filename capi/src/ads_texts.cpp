@@ -32,6 +32,7 @@ puna_status puna_lint_create(const puna_lint_options* options, puna_lint** lint)
     LinterOptions l;
     l.rules = rules_from_c(o);
     l.placements = placements_from_c(o);
+    PUNA_REQUIRE(!o.brief || o.brief_bytes > 0, "brief is empty, expected JSON, or NULL for none");
     l.brief = text_view(o.brief, o.brief_bytes, "brief");
     l.language = text_or_empty(o.language);
     *lint = new puna_lint{Linter(std::move(l))};

@@ -13,6 +13,7 @@ namespace {
 constexpr int32_t kMostNumber = 1 << 24;  // of contexts, of actions
 constexpr double kLeastEssShare = 0.01, kMostMeanError = 0.1, kMostLargestShare = 0.05;
 constexpr int64_t kFewRewards = 30;
+constexpr double kLeastPropensity = 1e-100;  // squares of its inverse, summed over a log, are numbers
 
 // Mean and deviation, one value at a time: B. P. Welford, Technometrics 1962.
 struct Running {
@@ -160,7 +161,8 @@ void OffPolicy::check(const LoggedChoice& row) {
   PUNA_REQUIRE(row.context >= 0 && row.action >= 0, "context %d and action %d, expected 0 or more", int(row.context),
                int(row.action));
   PUNA_REQUIRE(std::fabs(row.reward) <= 1e12, "the reward is %g, expected a number up to 1e12", row.reward);
-  PUNA_REQUIRE(row.propensity <= 1, "the propensity is %g, expected a probability", row.propensity);
+  PUNA_REQUIRE(row.propensity <= 1 && !(row.propensity > 0 && row.propensity < kLeastPropensity),
+               "the propensity is %g, expected a probability: 0, or %g to 1", row.propensity, kLeastPropensity);
   PUNA_REQUIRE(row.context < kMostNumber && row.action < kMostNumber, "context %d and action %d, expected below %d",
                int(row.context), int(row.action), int(kMostNumber));
 }

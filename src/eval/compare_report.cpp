@@ -80,7 +80,9 @@ std::string sentence_of(const Difference& d, const CompareOptions& options) {
                       grouped(double(d.both)).c_str(), grouped(double(d.mean.items)).c_str());
   if (d.verdict != Verdict::cannot_tell)
     return b + " is " + name_of(d.verdict) + " than " + a + " on " + task + " by " + shown(d.metric) + ": " + numbers;
-  std::string need = "they answered alike, so more items of this kind would not tell either";
+  std::string need =
+      d.mean.error == 0 ? "they answered alike, so more items of this kind would not tell either"
+                        : "each is better as often as the other, so that no number of such items would tell them apart";
   if (d.mean.mean != 0 && !std::isfinite(d.items_needed))
     need = format("%s items find %.4f or more; no number of items would find a difference as small as this one",
                   grouped(double(d.mean.items)).c_str(), d.detectable);

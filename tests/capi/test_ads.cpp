@@ -525,6 +525,8 @@ TEST_CASE("C: texts are linted against rules, placements and a brief", "[capi][a
   o.brief = "{}";
   o.brief_bytes = 2;
   refused(puna_lint_create(&o, &none), PUNA_INVALID_ARGUMENT, "the brief: ");
+  o.brief_bytes = 0;
+  refused(puna_lint_create(&o, &none), PUNA_INVALID_ARGUMENT, "brief is empty");
   o = sized<puna_lint_options>();
   o.rules = R"({"date": "d", "rules": [{}]})";
   o.rules_bytes = strlen(o.rules);

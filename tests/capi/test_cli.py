@@ -97,6 +97,14 @@ class Text(unittest.TestCase):
             self.assertIn(verb.encode(), done.stderr)
             self.assertIn(b"--help", done.stderr)
 
+    def test_an_option_that_no_command_has_is_told(self):
+        self.assertIn(b"there is no option '--versoin', did you mean '--version'?", run("--versoin", code=2).stderr)
+        self.assertIn(b"there is no option '-x'", run("-x", code=2).stderr)
+        self.assertIn(b"there is no option '--hepl', did you mean '--help'?", run("rec", "--hepl", code=2).stderr)
+        self.assertIn(
+            b"a whole number of 0 or more", run("generate", CHAT, "--prompt", "a", "--seed", -1, code=2).stderr
+        )
+
     def test_a_mistyped_option_is_told_with_the_help_of_its_verb(self):
         for words in (("chat", "m.gguf", "--promt", "x"), ("rec", "recommend", "--usr", "a")):
             said = run(*words, code=2).stderr.decode()

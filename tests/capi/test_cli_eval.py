@@ -253,6 +253,30 @@ class Labels(unittest.TestCase):
         self.label("create", "other")
         self.assertIn("other", self.label("stats", "--project", "other").stdout)
 
+    def test_the_labels_of_this_folder_are_never_replaced(self):
+        self.label("import", "crowd.csv")
+        before = (self.folder / "labels.db").read_bytes()
+        (self.folder / "labels.db-wal").write_bytes(b"")
+        for words in (
+            ("export", "--out", "labels.db"),
+            ("infer", "--out", "./labels.db"),
+            ("dedup", "--out", "labels.db"),
+            ("export", "--out", "labels.db-wal"),
+        ):
+            with self.subTest(words=words):
+                self.assertIn("would be replaced, and the command reads it", self.label(*words, code=1).stderr)
+        self.assertEqual((self.folder / "labels.db").read_bytes(), before)
+
+    def test_an_import_that_fails_leaves_no_store(self):
+        (self.folder / "typo.csv").write_text("itm,anotator,lable\na,w,x\n")
+        self.label("import", "typo.csv", code=1)
+        self.label("import", "crowd.csv", "--type", "rating", "--db", "new.db", code=1)
+        self.assertEqual(sorted(p.name for p in self.folder.iterdir()), ["crowd.csv", "typo.csv"])
+        self.label("import", "crowd.csv")
+        before = (self.folder / "labels.db").read_bytes()
+        self.label("import", "typo.csv", code=1)
+        self.assertEqual((self.folder / "labels.db").read_bytes(), before)
+
     def test_inference_as_json_has_what_it_thinks_of_every_annotator(self):
         self.label("import", "crowd.csv")
         found = json.loads(self.label("infer", "--method", "majority", "--json").stdout)["reliabilities"]

@@ -125,6 +125,8 @@ class Grammars(unittest.TestCase):
         for verb in ("generate", "chat"):
             done = self.generate("--json-schema", schema, most=2, verb=verb, code=1)
             self.assertIn(b"the answer is incomplete: --max-tokens cut it", done.stderr)
+        closed = self.generate("--json-schema", schema, "--close-answer", most=2, code=1)
+        self.assertIn(b"so few tokens do not hold the shortest answer", closed.stderr)
         # Nothing asks that it be whole: a warning where somebody was promised an answer.
         self.assertIn(b"--max-tokens cut it", self.generate(most=2, verb="chat").stderr)
         self.assertNotIn(b"--max-tokens", self.generate(most=2).stderr)

@@ -220,6 +220,11 @@ class StandardStreams(InFolder):
         brief = self.folder / "brief.json"
         shutil.copy(SOURCE / "examples/ads/bakery.json", brief)
         (self.folder / "link.html").symlink_to(brief)
+        model = self.folder / "m.gguf"
+        shutil.copy(BUNDLED, model)
+        adapter = self.folder / "voice"
+        adapter.mkdir()
+        (adapter / "adapter_model.safetensors").write_bytes(b"weights")
         for arguments in (
             ("label", "infer", "--db", db, "--out", db),
             ("label", "export", "--db", db, f"--out={db}"),
@@ -227,11 +232,14 @@ class StandardStreams(InFolder):
             ("eval", "run", brief, BUNDLED, "--out", self.folder / "brief"),
             ("eval", "run", brief, BUNDLED, "--out", self.folder / "link"),
             ("ads", "report", brief, "-o", brief),
+            ("quantize", model, model, "--type", "Q4_0"),
+            ("merge", model, adapter, self.folder / "." / "m.gguf"),
+            ("merge", model, adapter, adapter / "adapter_model.safetensors"),
             ("ads", "feedback", db, "--texts", brief, "--pairs", brief),
         ):
-            before = {p.name: p.read_bytes() for p in self.folder.iterdir()}
+            before = {p: p.read_bytes() for p in self.folder.rglob("*") if p.is_file()}
             self.says("would be replaced, and the command reads it", *arguments)
-            self.assertEqual({p.name: p.read_bytes() for p in self.folder.iterdir()}, before)
+            self.assertEqual({p: p.read_bytes() for p in self.folder.rglob("*") if p.is_file()}, before)
 
     def test_a_store_that_is_not_there_is_not_made_by_reading_it(self):
         for arguments in (("feedback", self.folder / "no.db"), ("events", "forget", self.folder / "no.db", "p1")):

@@ -61,6 +61,16 @@ TEST_CASE("a wrong tool is named with its place", "[chat][tools]") {
   CHECK(said_of(many + "]").find("1025 tools") != std::string::npos);
 }
 
+TEST_CASE("a misspelt field of a tool is named with the one that was meant, a foreign one goes to the template",
+          "[chat][tools]") {
+  CHECK(said_of(R"([{"type": "function", "function": {"name": "f", "paramters": {}}}])") ==
+        "tools: /0/function: 'paramters' is no field of a tool, did you mean 'parameters'?");
+  CHECK(said_of(R"([{"name": "f", "descripton": "x"}])").find("did you mean 'description'?") != std::string::npos);
+  CHECK(said_of(R"([{"typ": "function", "function": {"name": "f"}}])").find("did you mean 'type'?") !=
+        std::string::npos);
+  CHECK(Tools::parse(R"([{"name": "f", "x-owner": "me"}])").json().find("x-owner") != std::string::npos);
+}
+
 TEST_CASE("the format is found by the template, else by the tokenizer", "[chat][tools]") {
   const auto none = [](std::string_view) { return false; };
   const std::map<std::string, std::string> want = {

@@ -407,6 +407,9 @@ class Conflicts(unittest.TestCase):
             with self.subTest(command):
                 run(*command, code=2)
         self.assertIn("'xx' is no language", run("lint", "a", "--language", "xx", code=1).stderr)
+        self.assertIn("the brief is empty", run("lint", "a", "--brief", written("empty.json", ""), code=1).stderr)
+        tiny = written("tiny.csv", "action,reward,propensity\na,1,1e-320\nb,0,.5\n")
+        self.assertIn("expected a probability: 0, or 1e-100 to 1", run("ope", tiny, "--force", code=1).stderr)
         log = written("log.csv", "action,reward,click,propensity\n")
         self.assertIn("'reward' and 'click' could both be meant", run("ope", log, code=1).stderr)
 

@@ -5,6 +5,7 @@
 #include <unordered_set>
 
 #include "base/json.h"
+#include "base/nearest.h"
 #include "puna/base/error.h"
 
 namespace puna {
@@ -37,6 +38,8 @@ class ToolReader {
       at_ += "/function";
       if (!function->is_object()) wrong("", "expected an object with a name");
     }
+    require_no_typo(json_, {"type", "function", "name", "description", "parameters", "strict"});
+    if (function != &json_) require_no_typo(*function, {"name", "description", "parameters", "strict"});
     Tool tool;
     if (!function->contains("name") || !(*function)["name"].is_string())
       wrong("/name", "expected a text, the tool's name");
@@ -70,6 +73,15 @@ class ToolReader {
   static const OrderedJson* field(const OrderedJson& object, const char* key) {  // null is none
     const auto at = object.find(key);
     return at == object.end() || at->is_null() ? nullptr : &*at;
+  }
+
+  // Fields that are not ours go to the template; one that is nearly ours was meant to be.
+  void require_no_typo(const OrderedJson& object, std::initializer_list<std::string_view> known) const {
+    for (const auto& [key, value] : object.items()) {
+      if (std::find(known.begin(), known.end(), key) != known.end()) continue;
+      const std::string meant = did_you_mean(key, known);
+      if (!meant.empty()) wrong("", "'" + key.substr(0, 80) + "' is no field of a tool" + meant);
+    }
   }
 
   const OrderedJson& json_;
