@@ -371,7 +371,7 @@ class Configs(InFolder):
     def test_misspelt_words_name_the_nearest(self):
         self.says("'finetune'", "finetun", BUNDLED, code=2)
         self.says("'--stpes', did you mean '--steps'", "finetune", BUNDLED, "--stpes", 3, code=2)
-        self.says("did you mean 'max-tokens'", "generate", CHAT, "--prompt", "a", "--max_tokens=3", code=2)
+        self.says("did you mean '--max-tokens'", "generate", CHAT, "--prompt", "a", "--max_tokens=3", code=2)
         for option, number in (
             ("--steps", 1 << 63),
             ("--steps", -(1 << 63) - 1),
