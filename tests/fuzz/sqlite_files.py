@@ -333,7 +333,11 @@ def mutate_journal(r, data):
     out += bytes(max(0, min(sector, 65536) - len(out)))
     for number, page in found:
         total = nonce + sum(page[i] for i in range(len(page) - 200, 0, -200))
-        out += struct.pack(">I", number) + page + struct.pack(">I", total & 0xFFFFFFFF if r.random() < 0.98 else 0)
+        out += (
+            struct.pack(">I", number & 0xFFFFFFFF)
+            + page
+            + struct.pack(">I", total & 0xFFFFFFFF if r.random() < 0.98 else 0)
+        )
     if name is not None:
         out += (
             struct.pack(">I", 0x40000000 // max(size, 1) + 1)
