@@ -12,6 +12,11 @@ std::unique_ptr<Builder> make_builder(const GrammarLimits& limits, const Watch& 
   return std::make_unique<Builder>(limits, watch);
 }
 
+void require_text_within(std::string_view text, const GrammarLimits& limits) {
+  PUNA_REQUIRE(text.size() <= limits.bytes, "the grammar's text has %zu bytes, more than the limit of %ju", text.size(),
+               limits.bytes);
+}
+
 Symbol Builder::add(const Entry& entry) {
   watch_->tick();
   PUNA_REQUIRE(symbols_.size() + sequences_.size() < limits_.nodes,

@@ -68,5 +68,7 @@ class Builder {
 
 // `watch` must outlive the builder.
 std::unique_ptr<Builder> make_builder(const GrammarLimits& limits, const Watch& watch);
+// Error{invalid_argument} when a text is longer than `bytes`: it would not fit, and is not looked at.
+void require_text_within(std::string_view text, const GrammarLimits& limits);
 
 }  // namespace puna::grammar

@@ -236,3 +236,18 @@ TEST_CASE("A special token comes as itself, never as its text", "[grammar]") {
   const std::vector<int32_t> expected{-1 - 'a', 12, 1, 11};
   CHECK(std::ranges::equal(matcher.history(), expected));
 }
+
+TEST_CASE("A text longer than the limit of bytes is refused unread", "[grammar]") {
+  GrammarLimits limits;
+  limits.bytes = 1 << 20;
+  const std::string text = "root ::= \"a\"" + std::string(1 << 20, ' ');
+  const auto said = [](auto&& compile) {
+    return message_of(compile).find("more than the limit of 1048576") != std::string::npos;
+  };
+  CHECK(said([&] { grammar_from_gbnf(text, limits); }));
+  CHECK(said([&] { grammar_from_ebnf(text, limits); }));
+  CHECK(said([&] { grammar_from_regex(text, limits); }));
+  JsonSchemaOptions options;
+  options.limits = limits;
+  CHECK(said([&] { grammar_from_json_schema("true" + text, options); }));
+}

@@ -13,6 +13,7 @@ using grammar::Regex;
 using grammar::Symbol;
 
 GrammarPtr grammar_from_regex(std::string_view pattern, const GrammarLimits& limits, const Watch& watch) {
+  grammar::require_text_within(pattern, limits);
   const std::unique_ptr<Builder> build = grammar::make_builder(limits, watch);
   grammar::RegexBuilder& regexes = build->regexes();
   const auto character = [&](const CodeSet& set) { return regexes.code_points(set.ranges()); };
@@ -22,11 +23,13 @@ GrammarPtr grammar_from_regex(std::string_view pattern, const GrammarLimits& lim
 }
 
 GrammarPtr grammar_from_gbnf(std::string_view text, const GrammarLimits& limits, const Watch& watch) {
+  grammar::require_text_within(text, limits);
   const std::unique_ptr<Builder> build = grammar::make_builder(limits, watch);
   return build->finish(parse_grammar_text(text, grammar::Notation::gbnf, *build, watch));
 }
 
 GrammarPtr grammar_from_ebnf(std::string_view text, const GrammarLimits& limits, const Watch& watch) {
+  grammar::require_text_within(text, limits);
   const std::unique_ptr<Builder> build = grammar::make_builder(limits, watch);
   return build->finish(parse_grammar_text(text, grammar::Notation::ebnf, *build, watch));
 }

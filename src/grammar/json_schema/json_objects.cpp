@@ -12,14 +12,14 @@ constexpr size_t kMostPatterns = 8;           // of one object: their combinatio
 constexpr size_t kMostCountedRules = 20'000;  // (property, how many are still wanted)
 constexpr size_t kMostWitnesses = 256;        // objects, by which key is the one that `not` asks for
 
+constexpr std::string_view kNoBareKey = "=(),:[]{}'\"#\\";
+
 // What a call's bare key may be where it is written and read (chat/tools): more than Python's identifiers, since
 // schemas have keys such as "user-id" and "$ref".
 bool is_bare_key(std::string_view name) {
   return !name.empty() && name.size() <= 256 && !(name[0] >= '0' && name[0] <= '9') &&
-         std::all_of(name.begin(), name.end(), [](char c) {
-           return uint8_t(c) > 0x20 && c != 0x7f &&
-                  std::string_view("=(),:[]{}'\"#\\").find(c) == std::string_view::npos;
-         });
+         std::all_of(name.begin(), name.end(),
+                     [](char c) { return uint8_t(c) > 0x20 && c != 0x7f && kNoBareKey.find(c) == kNoBareKey.npos; });
 }
 
 }  // namespace
@@ -206,8 +206,15 @@ void JsonRules::add_others(const ObjectRule& object, const Regex* names, const s
                     Status::unsupported);
 
   std::vector<Regex> base{names ? *names : text_.any()};
-  if (keywords) {  // what every Python takes
-    const CodeSet first{{'A', 'Z'}, {'_', '_'}, {'a', 'z'}}, more{{'0', '9'}, {'A', 'Z'}, {'_', '_'}, {'a', 'z'}};
+  if (keywords) {  // what every Python takes; of Gemma's calls, all that is_bare_key() lets be written
+    CodeSet first{{'A', 'Z'}, {'_', '_'}, {'a', 'z'}}, more{{'0', '9'}, {'A', 'Z'}, {'_', '_'}, {'a', 'z'}};
+    if (notation_ == JsonNotation::gemma) {
+      CodeSet marks{{0, 0x20}, {0x7f, 0x7f}};
+      for (const char mark : kNoBareKey) marks.add(uint32_t(mark), uint32_t(mark));
+      marks.join();
+      more = marks.complement();
+      first = more.intersection(CodeSet{{'0', '9'}}.complement());
+    }
     base.push_back(regexes_.concat(text_.character(first), regexes_.repeat(text_.character(more), 0, 63)));
   }
   if (!known.empty()) base.push_back(regexes_.complement(text_.every_spelling(known)));

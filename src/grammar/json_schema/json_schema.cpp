@@ -25,6 +25,7 @@ Symbol add_json_schema(Builder& build, std::string_view schema, JsonForm form, c
 }  // namespace grammar
 
 GrammarPtr grammar_from_json_schema(std::string_view schema, const JsonSchemaOptions& options, const Watch& watch) {
+  grammar::require_text_within(schema, options.limits);
   std::vector<std::string> notes;
   JsonSchemaOptions noted = options;
   noted.notes = &notes;
