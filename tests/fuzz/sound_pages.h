@@ -1,6 +1,6 @@
-// sound_pages.h -- whether SQLite finds the pages of a database in order. In a damaged file two tables may share a page,
-// or a page may be used that counts as free: what is written to one table then appears in another, or nowhere. A store
-// must survive that; what it then says of its rows is anybody's guess.
+// sound_pages.h -- whether SQLite finds the pages of a database in order. In a damaged file two tables may share a
+// page, or one that counts as free may be in use: what is written to a table then appears in another, or nowhere. A
+// store must survive that; what it then says of its rows is anybody's guess.
 #pragma once
 #include <sqlite3.h>
 
