@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, NamedTupl
 import numpy as np
 
 from .native import (
+    WorkerProgress,
     c_text,
     check,
     created,
     ffi,
     integer_array,
     lib,
-    on_worker,
     one_of,
     pointer,
     read,
@@ -605,26 +605,9 @@ def plan(
     for name, value in (("model_name", model_name), ("adapter_name", adapter_name), ("made_at", made_at)):
         fields[name] = c_text(value, name)
     fields["adapter"] = None if adapter is None else adapter._handle
-    raised: List[BaseException] = []
-    stopped: List[bool] = []
-
-    def keep(_type: Any, value: BaseException, _traceback: Any) -> None:
-        raised.append(value)
-
-    @ffi.callback("int32_t(void*, uint64_t, uint64_t)", error=1, onerror=keep)  # type: ignore[untyped-decorator,unused-ignore]
-    def report(_user: Any, done: int, total: int) -> int:
-        return int(bool(stopped) or (progress is not None and progress(done, total) is False))
-
-    struct = sized("puna_ads_plan_options", progress=report, **fields, **options)
-    try:
-        text = on_worker(
-            lambda: text_of(lib.puna_ads_plan_write, model._handle, data, len(data), struct),
-            lambda: stopped.append(True),
-        )
-    except Exception:
-        if raised:
-            raise raised[0]
-        raise
+    call = WorkerProgress(progress)
+    struct = sized("puna_ads_plan_options", progress=call.callback, **fields, **options)
+    text = call.run(lambda: text_of(lib.puna_ads_plan_write, model._handle, data, len(data), struct))
     del alive
     return dict(json.loads(text))
 

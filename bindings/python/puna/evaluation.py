@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Mapping, 
 
 import numpy as np
 
-from .native import c_text, check, created, ffi, lib, on_worker, read, sized, text_of
+from .native import WorkerProgress, c_text, check, created, ffi, lib, on_worker, read, sized, text_of
 
 if TYPE_CHECKING:
     from .adapter import Adapter
@@ -41,19 +41,13 @@ def score_continuations(
     ids = np.asarray(tokens, np.int32)
     sizes, ends = np.asarray(lengths, np.uint64), np.asarray(scored, np.uint64)
     log_likelihoods, greedy = np.zeros(len(lengths), np.float64), np.zeros(len(lengths), np.int32)
-    raised: List[BaseException] = []
-    stopped: List[bool] = []
-
-    def keep(_type: Any, value: BaseException, _traceback: Any) -> None:
-        raised.append(value)
-
-    @ffi.callback("int32_t(void*, uint64_t, uint64_t)", error=1, onerror=keep)  # type: ignore[untyped-decorator,unused-ignore]
-    def report(_user: Any, done: int, total: int) -> int:
-        return int(bool(stopped) or (progress is not None and progress(done, total) is False))
-
+    call = WorkerProgress(progress)
     adapter = options.pop("adapter", None)
     o = sized(
-        "puna_score_options", progress=report, adapter=adapter._handle if adapter is not None else None, **options
+        "puna_score_options",
+        progress=call.callback,
+        adapter=adapter._handle if adapter is not None else None,
+        **options,
     )
 
     def work() -> None:
@@ -70,12 +64,7 @@ def score_continuations(
             )
         )
 
-    try:
-        on_worker(work, lambda: stopped.append(True))
-    except Exception:
-        if raised:
-            raise raised[0]
-        raise
+    call.run(work)
     return Scores(log_likelihoods, greedy.astype(bool))
 
 

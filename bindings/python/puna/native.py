@@ -213,6 +213,35 @@ def check_watched(status: int) -> None:
 T = TypeVar("T")
 
 
+class WorkerProgress:
+    """A call on a worker that tells progress(done, total): `callback` is for the options, run() makes the call. False
+    or an exception in `progress` ends it, and so does Ctrl-C."""
+
+    def __init__(self, progress: Optional[Callable[[int, int], Any]]) -> None:
+        self._raised: List[BaseException] = []
+        self._stopped = False
+
+        def keep(_type: Any, value: BaseException, _traceback: Any) -> None:
+            self._raised.append(value)
+
+        @ffi.callback("int32_t(void*, uint64_t, uint64_t)", error=1, onerror=keep)  # type: ignore[untyped-decorator,unused-ignore]
+        def report(_user: Any, done: int, total: int) -> int:
+            return int(self._stopped or (progress is not None and progress(done, total) is False))
+
+        self.callback = report
+
+    def _stop(self) -> None:
+        self._stopped = True
+
+    def run(self, work: Callable[[], T]) -> T:
+        try:
+            return on_worker(work, self._stop)
+        except Exception:
+            if self._raised:
+                raise self._raised[0]
+            raise
+
+
 def on_worker(work: Callable[[], T], cancel: Optional[Callable[[], Any]]) -> T:
     """work() on another thread while the main one listens. Interrupted, it calls cancel() and waits for the work's end:
     then nobody uses the handles any more. Without `cancel` the work is left to end by itself: for calls that nothing
