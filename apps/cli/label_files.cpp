@@ -69,6 +69,15 @@ void require_same_project(const ImportFlags& f, LabelStore& store) {
   }
 }
 
+// An import that failed leaves no store behind, unless somebody else has written to it meanwhile. Who waits for this
+// transaction to end is told that the file has gone.
+void remove_if_empty(LabelStore& store, const std::string& file) {
+  store.write([&] {
+    if (!store.projects().empty()) return;
+    for (const char* ending : {"", "-wal", "-shm"}) std::remove((file + ending).c_str());
+  });
+}
+
 void run_import(ImportFlags& f) {
   ImportOptions& o = f.options;
   o.format = format_of(f.format);
@@ -81,14 +90,13 @@ void run_import(ImportFlags& f) {
   const SourcePtr source = open_path_source(f.file);
   const std::string_view bytes(reinterpret_cast<const char*>(source->data()), size_t(source->size()));
   const bool is_new = !os::is_file(f.at.file());
+  const auto store = f.at.open(true);
+  require_same_project(f, *store);
   ImportReport r;
   try {
-    const auto store = f.at.open(true);
-    require_same_project(f, *store);
     r = stoppable([&](const Watch& watch) { return import_labels(*store, bytes, f.file, o, watch); });
   } catch (const Error&) {
-    if (is_new)  // an import that failed leaves nothing behind
-      for (const char* ending : {"", "-wal", "-shm"}) std::remove((f.at.file() + ending).c_str());
+    if (is_new) remove_if_empty(*store, f.at.file());
     throw;
   }
   say_notes(r.notes);

@@ -139,6 +139,20 @@ TEST_CASE("a person who is forgotten is nowhere in the files, and no id of anybo
   }
 }
 
+#ifndef _WIN32  // where a file that is open cannot be removed
+TEST_CASE("what is told to a store whose file was removed is an error, and not lost in silence", "[ads]") {
+  const TempFolder folder;
+  const std::string path = folder.path() + "/store";
+  const auto store = open_feedback(path);
+  store->add(std::vector<FeedbackEvent>{shown("i", "ann", 0)});
+  std::filesystem::rename(path, path + ".moved");
+  CHECK(status_of([&] { store->add(std::vector<FeedbackEvent>{shown("j", "ann", 1)}); }) == Status::io);
+  std::filesystem::rename(path + ".moved", path);
+  store->add(std::vector<FeedbackEvent>{shown("j", "ann", 1)});
+  CHECK(store->count() == 2);
+}
+#endif
+
 TEST_CASE("two stores know the same person by different hashes", "[ads]") {
   const TempFolder folder;
   uint64_t person[2];

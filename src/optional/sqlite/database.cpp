@@ -29,6 +29,11 @@ void Database::begin() {
   if (had_to_wait_) std::this_thread::sleep_for(std::chrono::milliseconds(1));
   had_to_wait_ = false;
   run("BEGIN IMMEDIATE");
+  // What is written to a file that has no name any more would be lost in silence.
+  int moved = 0;
+  if (sqlite3_file_control(db_.get(), "main", SQLITE_FCNTL_HAS_MOVED, &moved) != SQLITE_OK || moved == 0) return;
+  sqlite3_exec(db_.get(), "ROLLBACK", nullptr, nullptr, nullptr);
+  fail(Status::io, "%s was removed or moved while it was open: nothing was written", path_.c_str());
 }
 
 Database::Database(const std::string& path, int application, const char* what, int64_t longest_value, int wait_ms,

@@ -39,7 +39,8 @@ class Database {
   Statement prepare(const char* sql) const;
   bool step(sqlite3_stmt* s) const;  // whether there is a row
   int64_t number(const char* sql) const;
-  // work() within a transaction that writes: all of it is on the disk, or, when it throws, none.
+  // work() within a transaction that writes: all of it is on the disk, or, when it throws, none. Error{io} when the
+  // file was removed or moved since it was opened.
   template <class Work>
   void transaction(Work&& work) {
     begin();
