@@ -54,7 +54,7 @@ class Chat {
     return answer(before);
   }
 
-  // The result of the first call that has none; when all have theirs, the model goes on.
+  // The result of the first call that has none; when all have theirs, the model goes on. Whether it did, to the end.
   bool give_result(const std::string& text) {
     if (calls_.empty()) fail(Status::invalid_argument, "no call waits for a result");
     const History before{messages_, images_.size(), calls_};
@@ -63,7 +63,7 @@ class Chat {
                          {"name", calls_.front()["function"]["name"]},
                          {"content", text}});
     calls_.erase(calls_.begin());
-    return !calls_.empty() || answer(before);
+    return calls_.empty() && answer(before);
   }
 
   const GenerateResult& last() const { return last_; }
