@@ -25,10 +25,10 @@ class Option {
   const Option& within(double low, double high) const;  // numbers: anything else, NaN as well, is one
   const Option& excludes(const Option& other) const;
   const Option& needs(const Option& other) const;
-  // The option means something in one way of using the verb alone: `is_read` says, when all options are known, whether
-  // it is that way. Elsewhere it is a usage error: "--beta is not read here, only " + `where` ("with --pairs").
   // What is read where it is not given: shown in the help, and no output may replace it.
   const Option& usual(const char* value) const;
+  // The option means something in one way of using the verb alone: `is_read` says, when all options are known, whether
+  // it is that way. Elsewhere it is a usage error: "--beta is not read here, only " + `where` ("with --pairs").
   const Option& read_when(std::function<bool()> is_read, const char* where) const;
   // The same error, of what only the files tell: for an action, before it writes anything.
   void require_read(bool is_read, const char* where) const;

@@ -30,12 +30,6 @@ uint64_t tokenizer_hash(const Tokenizer& tokenizer) {
   return hash.value();
 }
 
-std::string list_of(const std::vector<std::string>& texts) {
-  JsonList list;
-  for (const std::string& t : texts) list.add(json_string(t));
-  return list.str();
-}
-
 std::string json_of(const Finding& f) {
   return JsonObject()
       .text("rule", f.rule)
@@ -55,7 +49,7 @@ std::string json_of(const PlannedText& t) {
       .integer("length", t.length)
       .integer("limit", t.limit)
       .integer("utf16", t.utf16)
-      .json("facts", list_of(t.facts))
+      .json("facts", json_strings(t.facts))
       .json("lint", lint.str())
       .text("by", t.by_model ? "model" : "facts")
       .text("text_hash", hex_of(hash_of(t.text)));
@@ -191,7 +185,7 @@ std::string plan_json(const Plan& plan, const std::string& brief_json, const Bri
                                .json("budget", budget_of(plan, brief))
                                .json("segments", seen_by_segments(plan, brief))
                                .json("counts", counts_of(plan))
-                               .json("notes", list_of(plan.notes))
+                               .json("notes", json_strings(plan.notes))
                                .str();
   OrderedJson json = parse_json_argument(text, "the plan", Watch(), true);
   const JsonGuard guard(json);
