@@ -26,7 +26,7 @@ class Hash {
  private:
   static uint64_t word(const unsigned char* p, size_t n) noexcept {
     uint64_t w = 0;
-    memcpy(&w, p, n);
+    if (n != 0) memcpy(&w, p, n);  // nothing may have no address, which memcpy does not take
     return w;
   }
   // An odd multiplier and a shift down: every bit of the input reaches the high bits, and those come back to the low
