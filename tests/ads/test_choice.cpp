@@ -1,6 +1,6 @@
 // Choice: propensities are the true probabilities, posteriors agree with dense references, and in a simulated world the
 // default earns more than what needs no learning.
-#include <Eigen/Dense>
+#include <Eigen/Core>
 #include <cmath>
 #include <map>
 
@@ -10,6 +10,7 @@
 #include "puna/ads/choice.h"
 #include "puna/ads/reward_book.h"
 #include "puna/ads/simulate.h"
+#include "ref/least_squares.h"
 #include "support/catch.h"
 #include "support/status.h"
 
@@ -76,8 +77,8 @@ struct Dense {
       Eigen::MatrixXd h = design.transpose() * weight.asDiagonal() * design;
       h.diagonal() += precision;
       const Eigen::VectorXd gradient = design.transpose() * residual - precision.cwiseProduct(mode - mean);
-      mode += (step < 20 && logit ? 0.5 : 1.0) * h.ldlt().solve(gradient);
-      covariance = h.inverse();
+      mode += (step < 20 && logit ? 0.5 : 1.0) * ref::least_squares(h, gradient);
+      covariance = ref::least_squares(h, Eigen::MatrixXd::Identity(parameters, parameters));
     }
   }
 };

@@ -1,12 +1,11 @@
 // Fits and figures of recommenders against other ways to them, by Eigen: least squares by QR instead of normal
 // equations, Platt's fit by reweighted least squares, metrics over all pairs and as one expression each.
-#include <Eigen/Dense>
-
 #include "puna/recsys/calibrate.h"
 #include "puna/recsys/content_tower.h"
 #include "puna/recsys/metrics.h"
 #include "ref/compare.h"
 #include "ref/eigen.h"
+#include "ref/least_squares.h"
 #include "ref/random.h"
 #include "support/catch.h"
 
@@ -55,7 +54,7 @@ TEST_CASE("a content tower is the least squares of its rows and the ridge's, by 
     rows.topRows(n) = root.asDiagonal() * (X.rowwise() - mean_x);
     rows.bottomRows(C) = std::sqrt(ridge) * Eigen::MatrixXd::Identity(C, C);
     right.topRows(n) = root.asDiagonal() * (Y.rowwise() - mean_y);
-    const Eigen::MatrixXd map = rows.colPivHouseholderQr().solve(right);
+    const Eigen::MatrixXd map = ref::least_squares(rows, right);
     const Doubles want = ((ref::wide(unseen, C).rowwise() - mean_x) * map).rowwise() + mean_y;
 
     const std::vector<float> got = ContentTower::fit(x, C, y, D, ridge, weights).embed(unseen);
@@ -78,7 +77,7 @@ TEST_CASE("Platt's fit is where reweighted least squares end", "[recsys]") {
     for (int i = 0; i < 50; ++i) {
       const Eigen::ArrayXd z = X * b, s = 1 / (1 + (-z).exp()), curve = s * (1 - s);
       const Eigen::VectorXd working = z + (target - s) / curve, root = curve.sqrt();
-      b = (root.asDiagonal() * X).colPivHouseholderQr().solve(root.asDiagonal() * working);
+      b = ref::least_squares(root.asDiagonal() * X, root.asDiagonal() * working);
     }
     const Calibrator c = Calibrator::platt(o.p, o.y);
     CHECK(near_to(double(c.x()[0]), b[0], 1e-6));
