@@ -99,9 +99,26 @@ class CodePoints {
   RegexBuilder& arena_;
 };
 
+void RegexBuilder::count_ranges(size_t ranges) {
+  tick(ranges);
+  ranges_counted_ += ranges;
+  PUNA_REQUIRE(ranges_counted_ / 16 < max_nodes_,
+               "the sets of characters have more than 16 ranges for each of %ju nodes", max_nodes_);
+}
+
+constexpr size_t kMostRemembered = 4096;  // ranges of a set
+
 Regex RegexBuilder::code_points(std::span<const CodeRange> set) {
   tick(set.size());
-  return CodePoints(*this).of(tidy_ranges(set));
+  std::vector<CodeRange> ranges = tidy_ranges(set);
+  uint64_t hash = 0;
+  for (const CodeRange& range : ranges) hash = mixed(hash, uint64_t(range.first) << 32 | range.last);
+  KnownSet& known = known_sets_[hash % known_sets_.size()];  // \d\d\d-\d\d\d: classes come again and again
+  if (!ranges.empty() && known.ranges == ranges) return known.regex;
+  count_ranges(ranges.size());
+  const Regex made = CodePoints(*this).of(ranges);
+  if (ranges.size() <= kMostRemembered) known = {std::move(ranges), made};
+  return made;
 }
 
 namespace {

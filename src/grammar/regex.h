@@ -40,6 +40,7 @@ struct ByteSet {
 
 struct CodeRange {
   uint32_t first, last;  // code points, both included
+  bool operator==(const CodeRange&) const = default;
 };
 
 inline constexpr uint64_t kUnbounded = UINT64_MAX;
@@ -48,7 +49,7 @@ inline constexpr uint64_t kLargestMaximum = uint64_t(1) << 40;
 
 // Makes expressions. Every function simplifies (the laws of Owens, Reppy and Turon, JFP 2009: empty and nothing
 // absorbed, alternatives sorted and joined), never recurses on its arguments, and throws Error{invalid_argument} when
-// the arena holds more than its limit of nodes.
+// the arena holds more than its limit of nodes, or when sets of characters have more than 16 times as many ranges.
 class RegexBuilder {
  public:
   enum class Op : uint8_t { nothing, empty, bytes, concat, either, both, complement, repeat, multiple };
@@ -73,6 +74,7 @@ class RegexBuilder {
   Regex all() const noexcept { return all_; }          // every string
   Regex bytes(const ByteSet& set);                     // one byte
   Regex code_points(std::span<const CodeRange> set);   // one character in UTF-8; surrogates are left out
+  void count_ranges(size_t ranges);                    // of sets that are made or read; each is work
   Regex literal(std::string_view bytes);
   // One of these literals. A list of words joined by common beginnings: each step follows one branch, where either() of
   // a hundred thousand literals would look at them all.
@@ -106,6 +108,7 @@ class RegexBuilder {
   uint32_t size() const noexcept { return uint32_t(nodes_.size()); }
   size_t bytes_held() const noexcept;
   const std::vector<ByteSet>& sets() const noexcept { return sets_; }
+  uint64_t max_nodes() const noexcept { return max_nodes_; }
   void set_limit(uint64_t max_nodes, const Watch* watch) noexcept {
     max_nodes_ = max_nodes;
     watch_ = watch;
@@ -142,6 +145,12 @@ class RegexBuilder {
   std::vector<Bounds> bounds_;
   std::vector<Multiple> multiples_;
   InternTable node_table_, set_table_, bounds_table_, multiple_table_;
+  struct KnownSet {
+    std::vector<CodeRange> ranges;
+    Regex regex{};
+  };
+  std::array<KnownSet, 16> known_sets_;  // what code_points() made last, by a hash
+  uint64_t ranges_counted_ = 0;
   Regex all_{};
 };
 

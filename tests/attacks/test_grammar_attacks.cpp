@@ -202,6 +202,15 @@ TEST_CASE("hostile regular expressions are errors or compile, cheaply", "[attack
           {"a count of 2^63", "a{9223372036854775807}", "", as},
           {"4 MB of letters", std::string(4 << 20, 'a'), "nodes", "", kMuch},
           {"1,000 optional classes", times(1'000, "[^a]?"), "", "b"},
+          {"2 million groups that do not close", times(2'000'000, "("), "more parts than the limit"},
+          {"a class 400,000 times", times(400'000, "\\W"), "", "    "},
+          {"all letters 20,000 times", times(20'000, "\\p{L}"), "", "abc"},
+          {"all letters 700,000 times in a class", "[" + times(700'000, "\\p{L}") + "]", "16 ranges"},
+          {"a class of 1,000,000 ranges", "[" + times(1'000'000, "a-c") + "]", "", "a"},
+          {"20 sets of all letters in turn, 100,000 times",
+           list(
+               100'000, [](size_t i) { return "[\\p{L}" + number(i % 20) + "]"; }, ""),
+           "16 ranges"},
       },
       [](const std::string& text, const Watch& watch) { return grammar_from_regex(text, {}, watch); });
 }

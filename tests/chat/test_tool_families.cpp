@@ -233,19 +233,23 @@ TEST_CASE("Gemma 3 answers in fences, Phi in lists behind its token", "[chat][to
 }
 
 TEST_CASE("what a model thinks before it answers is told apart", "[chat][tools]") {
-  check("hermes", {{"<think>\nThe user wants\n\nweather.\n</think>\n\n<tool_call>\n{\"name\": \"f\", \"arguments\": "
-                    "{}}\n</tool_call>",
-                    "The user wants\n\nweather.",
-                    "│",
-                    {{"f", "{}", true}}},
-                   {" \n<think>a</think>b", "a", "b", {}},
-                   {"<think></think>\n\nb", "", "b", {}},
-                   {"<think>never ends <tool_call>", "never ends <tool_call>", "", {}},
-                   {"<think>a</think><think>b</think>c", "ab", "c", {}},
-                   {"The tag <think> is text.", "", "The tag <think> is text.", {}},
-                   {"<thin", "", "<thin", {}}});
+  check("hermes",
+        {{"<think>\nThe user wants\n\nweather.\n</think>\n\n<tool_call>\n{\"name\": \"f\", \"arguments\": "
+          "{}}\n</tool_call>",
+          "The user wants\n\nweather.",
+          "│",
+          {{"f", "{}", true}}},
+         {" \n<think>a</think>b", "a", "b", {}},
+         {"<think></think>\n\nb", "", "b", {}},
+         {"<think>never ends <tool_call>", "never ends <tool_call>", "", {}},
+         {"<think>a</think><think>b</think>c", "ab", "c", {}},
+         {"<think>a</think>\n\n<tool_call>\n\nno call", "a", "<tool_call>\n\nno call", {}},
+         {"<think>a</think>\n<tool_call> \n{\"name\": \"g\"}\n", "a", "<tool_call> \n{\"name\": \"g\"}\n", {}},
+         {"The tag <think> is text.", "", "The tag <think> is text.", {}},
+         {"<thin", "", "<thin", {}}});
   check("mistral_args",
         {{"«[THINK]»Hm.«[/THINK]»«[TOOL_CALLS]»f«[ARGS]»{\"a\": 1}", "Hm.", "│", {{"f", R"({"a": 1})", true}}}});
+  check("phi", {{"<think>a</think> functools \n[1]", "a", "functools \n[1]", {}}});
   // The prompt may end with the mark.
   ToolCallParser begun = parser_of("hermes", false, true, true);
   const ReadAnswer got = read_answer(begun, cut("so it is\n</think>\n\nYes.", 2), true);

@@ -339,7 +339,8 @@ def mutate_words(words):
             elif kind == 1 and parts:
                 parts.insert(i, r.choice(parts))
             elif kind == 2 and parts:
-                parts.insert(i, r.choice(parts) * r.choice([2, 20, 20000]))
+                part = r.choice(parts)
+                parts.insert(i, part * min(r.choice([2, 20, 20000]), max(1, m.MOST // len(part))))
             else:
                 parts.insert(i, r.choice(words))
         return "".join(parts).encode("utf-8", "replace")

@@ -187,6 +187,7 @@ class CallReader final : public AnswerReader {
   }
 
   void passed_mark(std::string_view mark) {
+    skip_blanks_ = false;  // behind a mark they may turn out to be text
     if (closes_thought(mark)) return end_thought();
     if (opens_thought(mark)) return begin_thought();
     if (closes(mark)) return held_.clear();

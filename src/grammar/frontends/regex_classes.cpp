@@ -1,5 +1,9 @@
 #include "grammar/frontends/regex_classes.h"
 
+#include <array>
+#include <cstdint>
+#include <iterator>
+
 #include "text/unicode/unicode.h"
 
 namespace puna::grammar {
@@ -24,21 +28,36 @@ CodeSet not_line_ends() { return CodeSet{{'\n', '\n'}, {'\r', '\r'}, {0x2028, 0x
 
 const char* const kCategories = "L, Ll, M, N, P, S, Letter, Lowercase_Letter, Mark, Number, Punctuation, Symbol";
 
-bool find_category(std::string_view name, CodeSet& set) {
-  static constexpr struct {
-    std::string_view brief, name;
-    uint8_t classes;
-  } kTable[] = {
-      {"L", "Letter", text::kLetter}, {"Ll", "Lowercase_Letter", text::kLower}, {"M", "Mark", text::kMark},
-      {"N", "Number", text::kNumber}, {"P", "Punctuation", text::kPunctuation}, {"S", "Symbol", text::kSymbol}};
-  for (const auto& row : kTable) {
-    if (name != row.brief && name != row.name) continue;
-    for (uint32_t code = 0; code <= kLastCode; ++code)
-      if (text::char_class(code) & row.classes) set.add(code, code);
-    set.join();
-    return true;
+namespace {
+
+constexpr struct {
+  std::string_view brief, name;
+  uint8_t classes;
+} kRows[] = {{"L", "Letter", text::kLetter}, {"Ll", "Lowercase_Letter", text::kLower}, {"M", "Mark", text::kMark},
+             {"N", "Number", text::kNumber}, {"P", "Punctuation", text::kPunctuation}, {"S", "Symbol", text::kSymbol}};
+using CategorySets = std::array<CodeSet, std::size(kRows)>;
+
+CategorySets category_sets() {
+  CategorySets sets;
+  for (size_t row = 0; row < sets.size(); ++row) {
+    const auto is_in = [&](uint32_t code) { return (text::char_class(code) & kRows[row].classes) != 0; };
+    for (uint32_t code = 0; code <= kLastCode; ++code) {
+      if (!is_in(code)) continue;
+      const uint32_t first = code;
+      while (code < kLastCode && is_in(code + 1)) ++code;
+      sets[row].add(first, code);
+    }
   }
-  return false;
+  return sets;
+}
+
+}  // namespace
+
+const CodeSet* find_category(std::string_view name) {
+  static const CategorySets sets = category_sets();  // some milliseconds: over all code points, once
+  for (size_t row = 0; row < sets.size(); ++row)
+    if (name == kRows[row].brief || name == kRows[row].name) return &sets[row];
+  return nullptr;
 }
 
 }  // namespace puna::grammar

@@ -1,9 +1,10 @@
-// A parser with a stack of its own: what is open (one frame a parenthesis) lies in `frames_`, so nesting costs memory
-// and never the host's stack.
+// A parser with stacks of its own: what is open (one frame a parenthesis) lies in `frames_`, what was read and is not
+// joined yet in `pieces_`. So nesting costs memory, as much as the limit of nodes allows, and never the host's stack.
 #include "grammar/frontends/regex_syntax.h"
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/shown.h"
@@ -26,23 +27,24 @@ class RegexParser {
   Regex run() {
     if (const size_t at = find_non_text(text_, watch_); at != std::string_view::npos && text_[at] != '\0')
       wrong(Status::invalid_argument, "it is not UTF-8", at);
-    frames_.emplace_back();
+    frames_.push_back({});
     while (peek() != kEnd) {
       watch_.tick();
       item();
     }
     if (frames_.size() > 1) wrong(Status::invalid_argument, "a ( is not closed", frames_.back().opened);
     close_branch();
-    return whole_text(alternatives(build_, frames_.back().branches));
+    return whole_text(alternatives(build_, pieces_));
   }
 
  private:
   struct Frame {
     enum Kind : uint8_t { group, ahead, not_ahead } kind = group;
     size_t opened = 0;  // where its parenthesis stands
-    std::vector<Piece> branches, sequence;
-    std::vector<Regex> ahead_of_rest;  // what lookaheads ask of all that follows in this branch
+    // Where in pieces_ its branches begin, and behind them the pieces of the branch at hand.
+    size_t branches = 0, sequence = 0;
   };
+  std::span<const Piece> pieces_from(size_t first) const { return std::span<const Piece>(pieces_).subspan(first); }
 
   // ---- characters ---------------------------------------------------------------------------------------------------
 
@@ -95,7 +97,14 @@ class RegexParser {
   void push(Piece piece) {
     uint64_t min = 1, max = 1;
     while (quantifier(min, max)) piece = repeated(build_, piece, min, max);
-    frames_.back().sequence.push_back(std::move(piece));
+    require_room();
+    pieces_.push_back(std::move(piece));
+  }
+
+  // What is read may become as many nodes.
+  void require_room() const {
+    if (frames_.size() + pieces_.size() >= build_.max_nodes())
+      wrong("it has more parts than the limit of " + std::to_string(build_.max_nodes()) + " nodes");
   }
 
   // * + ? {n} {n,} {n,m}, lazy or not. A { that begins no quantifier is a character.
@@ -156,13 +165,15 @@ class RegexParser {
       }
     }
     if (frame.kind != Frame::group) require_beginning();
-    frames_.push_back(std::move(frame));
+    require_room();
+    frame.branches = frame.sequence = pieces_.size();
+    frames_.push_back(frame);
   }
 
   // Lookahead constrains all of the text that follows: that is known where nothing but anchors came before.
   void require_beginning() const {
     bool beginning = frames_.size() == 1;
-    for (const Piece& piece : frames_.back().sequence) beginning = beginning && piece.at[1][0].some;
+    for (const Piece& piece : pieces_from(frames_.back().sequence)) beginning = beginning && piece.at[1][0].some;
     if (!beginning) unsupported("lookahead that is not at the beginning");
   }
 
@@ -170,23 +181,24 @@ class RegexParser {
     if (frames_.size() == 1) wrong("a ) without its (");
     ++at_;
     close_branch();
-    const Piece piece = alternatives(build_, frames_.back().branches);
     const Frame::Kind kind = frames_.back().kind;
+    const Piece piece = alternatives(build_, pieces_from(frames_.back().branches));
+    pieces_.resize(frames_.back().branches);
     frames_.pop_back();
     if (kind == Frame::group) return push(piece);
     uint64_t min, max;
     if (quantifier(min, max)) unsupported("a lookahead that is repeated");
     const Regex follows = with_rest(piece.at[0][0], piece.at[0][1], true);
-    frames_.back().ahead_of_rest.push_back(kind == Frame::ahead ? follows : build_.complement(follows));
+    ahead_of_rest_.push_back(kind == Frame::ahead ? follows : build_.complement(follows));
   }
 
   void close_branch() {
     Frame& frame = frames_.back();
-    Piece branch = sequence(build_, frame.sequence);
-    if (!frame.ahead_of_rest.empty()) branch = constrained(branch, frame.ahead_of_rest);
-    frame.branches.push_back(std::move(branch));
-    frame.sequence.clear();
-    frame.ahead_of_rest.clear();
+    Piece branch = sequence(build_, pieces_from(frame.sequence));
+    if (frames_.size() == 1 && !ahead_of_rest_.empty()) branch = constrained(branch, std::exchange(ahead_of_rest_, {}));
+    pieces_.resize(frame.sequence);
+    pieces_.push_back(branch);
+    frame.sequence = pieces_.size();
   }
 
   // ---- anchors ------------------------------------------------------------------------------------------------------
@@ -231,8 +243,10 @@ class RegexParser {
     const size_t start = at_++;
     const bool negated = take_if("^");
     CodeSet set;
+    size_t joined = 0;  // ranges, when it was joined
     while (peek() != ']') {
       watch_.tick();
+      if (set.ranges().size() > 2 * joined + 4096) set.join(), joined = set.ranges().size();
       if (peek() == kEnd) wrong(Status::invalid_argument, "a [ is not closed", start);
       CodeSet low = class_member();
       if (peek() == '-' && at_ + 1 < text_.size() && text_[at_ + 1] != ']') {
@@ -329,11 +343,11 @@ class RegexParser {
     std::string_view name = text_.substr(at_, end - at_);
     for (const std::string_view prefix : {"gc=", "General_Category="})
       if (name.substr(0, prefix.size()) == prefix) name.remove_prefix(prefix.size());
-    CodeSet set;
-    if (!find_category(name, set))
-      wrong(Status::unsupported, "\\p{" + shown(name) + "} is not supported; these are: " + kCategories, start);
+    const CodeSet* const set = find_category(name);
+    if (!set) wrong(Status::unsupported, "\\p{" + shown(name) + "} is not supported; these are: " + kCategories, start);
     at_ = end + 1;
-    return negated ? set.complement() : set;
+    build_.count_ranges(set->ranges().size());
+    return negated ? set->complement() : *set;
   }
 
   std::string_view text_;
@@ -343,6 +357,8 @@ class RegexParser {
   const Watch& watch_;
   size_t at_ = 0;
   std::vector<Frame> frames_;
+  std::vector<Piece> pieces_;
+  std::vector<Regex> ahead_of_rest_;  // what lookaheads ask of all that follows in the outermost frame's branch
 };
 
 }  // namespace
