@@ -27,6 +27,10 @@ endif()
 if(PUNA_WERROR)
   target_compile_options(puna_flags INTERFACE -Werror)
 endif()
+# The compiler collects its garbage from half a gigabyte on, not from 128 MB: a twentieth of its time.
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  target_compile_options(puna_flags INTERFACE $<$<COMPILE_LANGUAGE:CXX>:--param=ggc-min-heapsize=524288>)
+endif()
 if(PUNA_SANITIZE)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")  # false alarms once code is instrumented (GCC bug 105562, in <regex>)
     target_compile_options(puna_flags INTERFACE -Wno-maybe-uninitialized)
@@ -47,8 +51,10 @@ function(puna_cold)
 endfunction()
 
 # puna_test_code(targets...): -Og compiles tests in three quarters of the time of -O1 (test_capi 14 s instead of 19).
+# Catch2's fast compilation leaves out the try of each assertion: an exception in one ends its test case.
 function(puna_test_code)
   foreach(target IN LISTS ARGN)
     target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-Og>)
+    target_compile_definitions(${target} PRIVATE CATCH_CONFIG_FAST_COMPILE)
   endforeach()
 endfunction()

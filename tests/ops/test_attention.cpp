@@ -59,7 +59,8 @@ std::vector<float> attend_rows(const std::vector<Row>& rows, const std::vector<f
   return out;
 }
 
-void check(const std::vector<Row>& rows) {
+// Every row against itself alone; each `nth` one against the oracle, which takes a millisecond a head.
+void check(const std::vector<Row>& rows, size_t nth = 1) {
   constexpr int64_t kWidth = kHeads * kDim;
   const std::vector<float> q = ref::normal(int64_t(rows.size()) * kWidth, 411), got = attend_rows(rows, q);
   for (size_t t = 0; t < rows.size(); ++t) {
@@ -67,6 +68,7 @@ void check(const std::vector<Row>& rows) {
     const auto begin = std::ptrdiff_t(t) * kWidth;
     const std::vector<float> alone = attend_rows({rows[t]}, {q.begin() + begin, q.begin() + begin + kWidth});
     CHECK(std::equal(alone.begin(), alone.end(), got.begin() + begin));
+    if (t % nth != 0) continue;
     for (int64_t h = 0; h < kHeads; ++h) {
       const float* from = q.data() + begin + h * kDim;
       const auto keys = [&](int64_t j) { return rows[t].sequence->key(h / 3, j); };
@@ -98,5 +100,5 @@ TEST_CASE("ranges longer than a span are cut and merged the same way for every r
   check(rows);
   for (int64_t high = 2060; high < 2110; ++high)
     rows.push_back({&a, 0, high});  // many rows: spans in turn, alone: spans as tiles
-  check(rows);
+  check(rows, 5);
 }

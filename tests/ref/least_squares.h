@@ -5,8 +5,8 @@
 
 namespace puna::ref {
 
-// argmin over z of |a z - b|, a column of z for each of b; a: [m][n], m >= n, of full rank. QR by modified Gram-Schmidt,
-// which applied to b's columns too is as stable as Householder's.
+// argmin over z of |a z - b|, a column of z for each of b; a: [m][n], m >= n, of full rank. QR by modified
+// Gram-Schmidt, which applied to b's columns too is as stable as Householder's.
 Eigen::MatrixXd least_squares(Eigen::MatrixXd a, Eigen::MatrixXd b);
 
 }  // namespace puna::ref
