@@ -130,6 +130,8 @@ class RegexBuilder {
   uint32_t bounds_number(Bounds bounds);
   Regex intern(Node node, const ByteSet& first);
   Regex intern_many(Op op, std::span<const Regex> parts);
+  Regex joined_repetitions(Regex a, Regex b);
+  Regex chain(Regex a, Regex b);
   void sort_parts(std::vector<Regex>& parts) const;
   void tick(size_t work) const {
     if (watch_) watch_->tick(1 + work / 16);

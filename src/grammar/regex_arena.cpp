@@ -108,10 +108,39 @@ Regex RegexBuilder::bytes(const ByteSet& set) {
       {.op = Op::bytes, .nullable = false, .plain = true, .first = 0, .x = {}, .a = number, .b = 0, .hash = hash}, set);
 }
 
+// x{1,2} x? y = x{1,3} y: what is repeated in a row is one counter, not a chain of which every suffix may come next.
+// nothing(): they are not the same, or one letter twice.
+Regex RegexBuilder::joined_repetitions(Regex a, Regex b) {
+  const auto repeated = [this](Regex r) { return op(r) == Op::repeat ? children(r)[0] : r; };
+  const auto times = [this](Regex r) { return op(r) == Op::repeat ? bounds(r) : Bounds{1, 1}; };
+  const auto head = [this](Regex r) { return op(r) == Op::concat ? children(r)[0] : r; };
+  const auto behind = [this](Regex r) { return op(r) == Op::concat ? children(r)[1] : empty(); };
+  const Regex one = repeated(a);
+  if (one != repeated(head(b)) || (a == head(b) && op(a) == Op::bytes && set(a).count() == 1)) return nothing();
+  Bounds sum = times(a);
+  while (b != empty() && one == repeated(head(b))) {
+    const Bounds more = times(head(b));
+    if (sum.min > kLargestMaximum || more.min > kLargestMaximum) break;
+    sum.min += more.min;
+    sum.max = sum.max == kUnbounded || more.max == kUnbounded ? kUnbounded : sum.max + more.max;
+    b = behind(b);
+    tick(0);
+  }
+  if (sum == times(a)) return nothing();
+  const Regex joined = repeat(one, sum.min, sum.max);
+  return b == empty() ? joined : chain(joined, b);
+}
+
 Regex RegexBuilder::concat(Regex a, Regex b) {
   if (a == nothing() || b == nothing()) return nothing();
   if (a == empty()) return b;
   if (b == empty()) return a;
+  const Regex joined = joined_repetitions(a, b);
+  return joined != nothing() ? joined : chain(a, b);
+}
+
+// Neither is empty() or nothing(), and b does not go on with a.
+Regex RegexBuilder::chain(Regex a, Regex b) {
   ByteSet begins = first(a);
   if (nullable(a)) begins |= first(b);
   return intern({.op = Op::concat,

@@ -19,7 +19,8 @@ struct VB {
 };  // 64 bytes, four a lane
 
 constexpr int kRegisterRows = 6, kRegisterPanels = 2;
-constexpr int kRowsAtOnce = 8, kFewRows = 16;     // see gemm.inl.h
+// See gemm.inl.h. Blocks of 8 rows take a quarter of a minute to compile: only for what most CPUs with AVX-512 run.
+constexpr int kRowsAtOnce = PUNA_VNNI ? 8 : 4, kFewRows = 16;
 constexpr bool kPairSums = !PUNA_VNNI;            // see simd_avx2.h
 constexpr int kByteOffset = PUNA_VNNI ? 128 : 0;  // see simd_scalar.h
 

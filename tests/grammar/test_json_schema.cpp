@@ -138,6 +138,36 @@ TEST_CASE("keys come in the schema's order, each at most once, and commas where 
   }
 }
 
+TEST_CASE("keys come as they are written, also where schemas are combined", "[grammar]") {
+  const auto named = [](const char* a, const char* b) {
+    return OrderedJson{{"properties", {{a, {{"type", "integer"}}}, {b, {{"type", "integer"}}}}}};
+  };
+  const OrderedJson first = named("a", "b"), second = named("c", "d"), third = named("e", "f");
+  OrderedJson choice = {{"oneOf", OrderedJson::array({first, {{"type", "string"}}})}};
+  OrderedJson around = second;
+  around["anyOf"] = OrderedJson::array({third, {{"required", {"z"}}}});
+  const auto accepts_in_order = [](const OrderedJson& json) {
+    Matcher matcher = byte_matcher(schema(json));
+    return accepts(matcher, R"({"a":1,"b":1,"c":1,"d":1,"e":1,"f":1})") &&
+           !accepts(matcher, R"({"c":1,"d":1,"a":1,"b":1,"e":1,"f":1})") && accepts(matcher, R"({"b":1,"d":1,"f":1})");
+  };
+  // A choice in front of what follows; own keys in front of a choice's, behind those of allOf and $ref where these stand
+  // first; and nested.
+  CHECK(accepts_in_order({{"allOf", OrderedJson::array({choice, second, third})}}));
+  CHECK(accepts_in_order({{"allOf", OrderedJson::array({first, around})}}));
+  OrderedJson behind = {{"allOf", OrderedJson::array({first})}};
+  behind.update(second);
+  behind["if"] = {{"required", {"c"}}};
+  behind["then"] = third;
+  behind["else"] = third;
+  CHECK(accepts_in_order(behind));
+  OrderedJson reference = {{"$defs", {{"first", {{"allOf", OrderedJson::array({choice})}}}}},
+                           {"$ref", "#/$defs/first"}};
+  reference.update(second);
+  reference["dependentSchemas"] = {{"d", third}, {"b", third}};
+  CHECK(accepts_in_order(reference));
+}
+
 TEST_CASE("the number of keys is counted, known ones and others", "[grammar]") {
   const GrammarPtr grammar =
       schema({{"type", "object"},

@@ -25,6 +25,28 @@ struct Part {
 };
 using Parts = std::vector<Part>;  // all of them hold; in the order in which they were met
 
+// Where in the schema something is said: the numbers of the keywords and elements on the way to it, as they are
+// written. Behind kDeepest of them all is one place.
+class Place {
+ public:
+  Place below(uint32_t number) const {
+    if (path_ && path_->size() >= kDeepest) return *this;
+    auto path = path_ ? std::make_shared<std::vector<uint32_t>>(*path_) : std::make_shared<std::vector<uint32_t>>();
+    path->push_back(number);
+    Place place;
+    place.path_ = std::move(path);
+    return place;
+  }
+  bool operator<(const Place& other) const noexcept {
+    static const std::vector<uint32_t> root;
+    return (path_ ? *path_ : root) < (other.path_ ? *other.path_ : root);
+  }
+
+ private:
+  static constexpr size_t kDeepest = 64;
+  std::shared_ptr<const std::vector<uint32_t>> path_;
+};
+
 struct StringRule {
   uint64_t min = 0, max = kUnbounded;  // characters
   std::vector<Regex> matches;          // all of these; over the spellings of JsonText
@@ -54,6 +76,7 @@ struct ObjectScope {
     Parts value;
   };
   Node node;
+  Place place;
   std::vector<std::string> names;  // in the schema's order
   std::map<std::string, Parts, std::less<>> named;
   std::vector<Pattern> patterns;
@@ -82,17 +105,30 @@ struct Alternative {
   ArrayRule array;
   ObjectRule object;
 
-  Parts pending;  // schemas that are still to be applied
+  struct Pending {
+    Part part;
+    Place place;
+  };
+  struct Choice {
+    std::shared_ptr<const std::vector<Parts>> ways;
+    Place place;
+  };
+  std::vector<Pending> pending;  // schemas that are still to be applied
   SharedSet<Part> applied;
-  std::vector<std::shared_ptr<const std::vector<Parts>>> choices;  // of each, one must hold as well
+  std::vector<Choice> choices;  // of each, one must hold as well
+  // Of the schema that is being applied, and what the next thing that it says is numbered.
+  Place here;
+  uint32_t said = 0;
 
+  Place next_place() { return here.below(said++); }
   void only(uint8_t kept) noexcept { types &= kept; }
+  void require(Part part) { pending.push_back({part, next_place()}); }
+  void require(const Parts& parts, const Place& place) {
+    for (size_t i = 0; i < parts.size(); ++i) pending.push_back({parts[i], place.below(uint32_t(i))});
+  }
   void choose(std::vector<Parts> ways) {
-    if (ways.size() == 1) {
-      pending.insert(pending.end(), ways[0].begin(), ways[0].end());
-      return;
-    }
-    choices.push_back(std::make_shared<const std::vector<Parts>>(std::move(ways)));
+    if (ways.size() == 1) return require(ways[0], next_place());
+    choices.push_back({std::make_shared<const std::vector<Parts>>(std::move(ways)), next_place()});
   }
 };
 

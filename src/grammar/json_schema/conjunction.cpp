@@ -115,10 +115,11 @@ const std::map<std::string, Conjunction::Apply, std::less<>>& Conjunction::deriv
 std::vector<Alternative> Conjunction::alternatives(const Parts& parts) {
   struct Branch {  // of an alternative, which is copied when its turn comes: there may be thousands, and it large
     std::shared_ptr<const Alternative> from;
-    Parts pending;
+    Parts parts;
+    Place place;
   };
   std::vector<Alternative> complete;
-  std::vector<Branch> open{{std::make_shared<const Alternative>(), parts}};
+  std::vector<Branch> open{{std::make_shared<const Alternative>(), parts, {}}};
   size_t made = 1, copied = 0;
   while (!open.empty()) {
     watch_.tick(16);
@@ -127,21 +128,23 @@ std::vector<Alternative> Conjunction::alternatives(const Parts& parts) {
       document_.wrong(parts[0].node, "", "the cases of its anyOf, oneOf, not and if repeat lists of more than 32 MiB",
                       Status::unsupported);
     Alternative a = *open.back().from;
-    a.pending = std::move(open.back().pending);
+    a.require(open.back().parts, open.back().place);
     open.pop_back();
-    for (size_t i = 0; i < a.pending.size() && a.types != 0; ++i) apply(a, a.pending[i]);
+    for (size_t i = 0; i < a.pending.size() && a.types != 0; ++i) apply(a, Alternative::Pending(a.pending[i]));
     a.pending.clear();
     if (contradicts_itself(a, 0)) continue;
     if (a.choices.empty()) {
+      std::stable_sort(a.object.scopes.begin(), a.object.scopes.end(),
+                       [](const auto& x, const auto& y) { return x->place < y->place; });
       complete.push_back(std::move(a));
       continue;
     }
-    const std::shared_ptr<const std::vector<Parts>> choice = std::move(a.choices.back());
+    const Alternative::Choice choice = std::move(a.choices.back());
     a.choices.pop_back();
-    made += choice->size();
+    made += choice.ways->size();
     if (made > kMostAlternatives || a.choices.size() > kMostChoices) too_many_cases(parts[0].node);
     const auto from = std::make_shared<const Alternative>(std::move(a));
-    for (size_t i = choice->size(); i-- > 0;) open.push_back({from, (*choice)[i]});
+    for (size_t i = choice.ways->size(); i-- > 0;) open.push_back({from, (*choice.ways)[i], choice.place});
   }
   return complete;
 }
@@ -150,8 +153,11 @@ void Conjunction::too_many_cases(Node node) const {
   document_.wrong(node, "", "its anyOf, oneOf, not and if combine to more than 4096 cases", Status::unsupported);
 }
 
-void Conjunction::apply(Alternative& a, Part part) {
+void Conjunction::apply(Alternative& a, const Alternative::Pending& pending) {
+  const Part part = pending.part;
   if (!a.applied.add(part)) return;
+  a.here = pending.place;
+  a.said = 0;
   const OrderedJson& json = document_.json(part.node);
   if (json.is_boolean()) {
     if (json.get<bool>() == part.negated) a.types = 0;
@@ -229,7 +235,7 @@ bool Conjunction::provably_empty(const Parts& parts, int depth) {
 // ---- keywords that combine schemas ----------------------------------------------------------------------------------
 
 void Conjunction::all_of(Alternative& a, const Keyword& k) {
-  for (const Node schema : listed(k)) a.pending.push_back({schema});
+  for (const Node schema : listed(k)) a.require({schema});
 }
 
 void Conjunction::any_of(Alternative& a, const Keyword& k) {
@@ -258,7 +264,7 @@ void Conjunction::one_of_these(Alternative& a, const Keyword& k) {
 
 void Conjunction::negation(Alternative& a, const Keyword& k) {
   require_schema(k);
-  a.pending.push_back({document_.child(k.node, k.key), true});
+  a.require({document_.child(k.node, k.key), true});
 }
 
 void Conjunction::conditional(Alternative& a, const Keyword& k) {
@@ -272,12 +278,10 @@ void Conjunction::conditional(Alternative& a, const Keyword& k) {
   a.choose({std::move(holds), std::move(fails)});
 }
 
-void Conjunction::reference(Alternative& a, const Keyword& k) {
-  a.pending.push_back({document_.target(k.node, string(k))});
-}
+void Conjunction::reference(Alternative& a, const Keyword& k) { a.require({document_.target(k.node, string(k))}); }
 
 void Conjunction::parts(Alternative& a, const Keyword& k) {
-  for (const OrderedJson& part : k.value) a.pending.push_back({part[0].get<Node>(), part[1].get<bool>()});
+  for (const OrderedJson& part : k.value) a.require({part[0].get<Node>(), part[1].get<bool>()});
 }
 
 void Conjunction::unsupported(Alternative&, const Keyword& k) { wrong(k, "not supported", Status::unsupported); }

@@ -45,7 +45,7 @@ class Conjunction {
   static const std::map<std::string, Apply, std::less<>>& keywords();
   static const std::map<std::string, Apply, std::less<>>& derived_keywords();
 
-  void apply(Alternative& a, Part part);
+  void apply(Alternative& a, const Alternative::Pending& pending);
   void unknown(Node node, const std::string& key);
   bool contradicts_itself(Alternative& a, int depth);
   [[noreturn]] void too_many_cases(Node node) const;

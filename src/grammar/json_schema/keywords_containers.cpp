@@ -74,6 +74,7 @@ void Conjunction::properties(Alternative& a, const Keyword& k) {
   const auto made = std::make_shared<ObjectScope>();
   ObjectScope& scope = *made;
   scope.node = k.node;
+  scope.place = a.next_place();
   if (const auto found = json.find("properties"); found != json.end()) {
     require_object({k.node, "properties", *found});
     for (const auto& [name, value] : found->items()) {

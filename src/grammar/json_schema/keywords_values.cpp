@@ -55,7 +55,7 @@ void Conjunction::type(Alternative& a, const Keyword& k) {
 
 void Conjunction::constant(Alternative& a, const Keyword& k) {
   if (!k.value.is_array() && !k.value.is_object()) {
-    a.pending.push_back({document_.derived(k.node, object_of({{kScalars, OrderedJson::array({k.value})}}))});
+    a.require({document_.derived(k.node, object_of({{kScalars, OrderedJson::array({k.value})}}))});
     return;
   }
   OrderedJson schema;
@@ -76,7 +76,7 @@ void Conjunction::constant(Alternative& a, const Keyword& k) {
     new_member(schema, "required") = std::move(required);
     new_member(schema, "properties") = std::move(properties);
   }
-  a.pending.push_back({document_.derived(k.node, std::move(schema))});
+  a.require({document_.derived(k.node, std::move(schema))});
 }
 
 void Conjunction::constant_value(Alternative& a, const Keyword& k) {
