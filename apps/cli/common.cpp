@@ -46,7 +46,7 @@ void ModelFlags::add(const Verb& verb, bool required) {
   const Option model = verb.option("MODEL", path, "a GGUF file or a Hugging Face folder");
   if (required) model.required();
   add_computing(verb);
-  verb.option(
+  verb.output(
       "--packed", packed,
       "file for the packed weights: made when it is missing or stale, then mapped (fast starts, models beyond memory)");
   verb.option("--mmproj", projector, "a GGUF with the vision encoder of a text model's GGUF");

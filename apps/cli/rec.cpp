@@ -156,6 +156,7 @@ void run_train(const RecTrainFlags& f) {
   trainer.learn(without_last(data));
   const std::string checkpoint = f.path("checkpoint.safetensors");
   if (f.resume) trainer.resume(checkpoint);
+  os::make_folder(f.out);
   if (f.overwrite) std::remove(checkpoint.c_str());
   TrainLog log(f.path("log.jsonl"), f.resume ? trainer.done_steps() : RunLog::kAnew);
   Interrupt interrupt;
