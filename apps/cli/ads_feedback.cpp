@@ -105,11 +105,8 @@ void run_add(const EventsFlags& f) {
         const ads::FeedbackCounts counts = store->add(batch);
         all.added += counts.added;
         all.repeated += counts.repeated;
-      } catch (const Error& e) {
-        size_t index = 0;
-        int what = 0;
-        if (sscanf(e.what(), "event %zu: %n", &index, &what) != 1 || index >= lines.size()) throw;
-        fail(e.status(), "%s, line %jd: %s", f.input.c_str(), intmax_t(lines[index]), e.what() + what);
+      } catch (const ads::FeedbackError& e) {
+        fail(e.status(), "%s, line %jd: %s", f.input.c_str(), intmax_t(lines[e.event()]), e.why());
       }
       batch.clear();
       lines.clear();

@@ -1,9 +1,12 @@
 // puna ads ope: what another policy would have earned, from the log of the one that ran; or why the log cannot say.
 #include <cstdio>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "ads.h"
 #include "ads/ope_log.h"
+#include "base/nearest.h"
+#include "base/shown.h"
 #include "common.h"
 #include "interrupt.h"
 #include "progress.h"
@@ -56,6 +59,9 @@ void print_table(const ads::LogReport& r, bool conclusive) {
 void run_ope(const OpeFlags& f) {
   TextInput log(f.log);
   std::unique_ptr<TextInput> policy;
+  if (f.policy != "uniform" && f.policy != "-" && !std::filesystem::exists(f.policy))
+    fail(Status::invalid_argument, "--policy is '%s', neither uniform nor a file that is there%s",
+         shown(f.policy).c_str(), did_you_mean(f.policy, {"uniform"}).c_str());
   if (f.policy != "uniform") policy = std::make_unique<TextInput>(f.policy);
   ProgressBar bar("rows");
   size_t before = 0, passes = 0;

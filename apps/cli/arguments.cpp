@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "base/file_kind.h"
 #include "base/nearest.h"
 #include "base/os.h"
 #include "base/shown.h"
@@ -125,7 +126,9 @@ std::vector<std::string> with_config(CLI::App& app, std::vector<std::string> arg
     fprintf(stderr, "puna: options from %s\n", file.c_str());
   }
   std::vector<std::string> words;
-  for (const ConfigEntry& e : parse_config(os::read_file(file, kLargestConfig), file)) {
+  const std::string toml = os::read_file(file, kLargestConfig);
+  require_text_file(toml, file, "options in TOML");
+  for (const ConfigEntry& e : parse_config(toml, file)) {
     // A key is a name and no more: with a '=' in it, it would bring its own value.
     const CLI::Option* const o = e.key.find('=') == e.key.npos ? option_of(verb, "--" + e.key) : nullptr;
     if (!o || o->check_lname("config") || o->check_lname("help"))

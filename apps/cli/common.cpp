@@ -14,6 +14,7 @@
 #include <unistd.h>
 #endif
 
+#include "base/file_kind.h"
 #include "base/json.h"
 #include "base/os.h"
 #include "interrupt.h"
@@ -189,7 +190,9 @@ void write_model(const Model& model, const std::string& path, SaveOptions option
 }
 
 std::string read_input(const std::string& path) {
-  return path == "-" ? read_stream(path, kLargestInput) : os::read_file(path, kLargestInput);
+  std::string text = path == "-" ? read_stream(path, kLargestInput) : os::read_file(path, kLargestInput);
+  require_text_file(text, path == "-" ? "standard input" : path, "text in UTF-8");
+  return text;
 }
 
 std::string read_stream(const std::string& path, uint64_t most) {

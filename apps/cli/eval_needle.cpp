@@ -1,4 +1,5 @@
 // puna eval needle: numbers at every depth of texts of several lengths, found or not.
+#include <algorithm>
 #include <charconv>
 
 #include "base/json.h"

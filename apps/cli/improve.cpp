@@ -376,7 +376,7 @@ void require_free(const ImproveFlags& f, const std::string& folder) {
 
 void make_round(const ImproveFlags& f, const std::string& folder) {
   os::make_folder(folder);
-  if (f.resume) return;
+  if (!f.overwrite) return;
   for (const char* file : {"labels.db", "labels.db-wal", "labels.db-shm", "round.json"})
     std::remove((folder + "/" + file).c_str());
 }

@@ -281,6 +281,15 @@ class SqliteStore final : public LabelStore {
     });
   }
 
+  bool has_uncertainty(int64_t project) override {
+    const Lock lock(mutex_);
+    const Statement any =
+        db_.prepare("SELECT 1 FROM items WHERE project = ? AND (entropy > 0 OR margin < 1) LIMIT 1");
+    Use use(db_, any);
+    use.bind(project);
+    return use.step();
+  }
+
   StoreStats stats(int64_t project, int64_t now) override {
     const Lock lock(mutex_);
     StoreStats s;
