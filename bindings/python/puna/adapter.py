@@ -63,6 +63,6 @@ def finetune(
     return Adapter(
         model,
         on_step.created(
-            lib.puna_adapter_free, lib.puna_model_finetune, model._handle, lines, len(lines), o, type="puna_adapter"
+            lib.puna_adapter_free, lib.puna_model_finetune, handle_of(model, "Model", "model"), lines, len(lines), o, type="puna_adapter"
         ),
     )

@@ -40,7 +40,7 @@ class Grammar:
         """`max_whitespace`, of JSON: between two lexemes there is nothing, one space, or a line break and at most so
         many spaces or tabs; 0: always nothing. None = ours. `parse` makes an answer's value of its text."""
         self.kind = kind
-        data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+        data = text_bytes(text, "text")
         options = sized(
             "puna_grammar_options",
             kind=one_of(kind, KINDS, "kind"),
@@ -131,7 +131,7 @@ class Matcher:
             stop_token_count=stops.size,
         )
         self._handle = _handle or created(
-            lib.puna_matcher_free, lib.puna_matcher_create, grammar._handle, model._handle, options, type="puna_matcher"
+            lib.puna_matcher_free, lib.puna_matcher_create, handle_of(grammar, "Grammar", "grammar"), handle_of(model, "Model", "model"), options, type="puna_matcher"
         )
 
     def _info(self) -> Any:

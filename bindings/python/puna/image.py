@@ -82,7 +82,7 @@ def handles(images: "Image | Sequence[Image]") -> Any:
     """The images as C takes them; keep the result alive during the call."""
     if isinstance(images, Image):
         images = [images]
-    return ffi.new("const puna_image*[]", [image._handle for image in images])
+    return ffi.new("const puna_image*[]", [handle_of(image, "Image", "images") for image in images])
 
 
 def make(model: Any, source: Any) -> Image:

@@ -145,8 +145,10 @@ class Inference:
 Text = Union[str, bytes]
 
 
-def _texts(values: Sequence[Text]) -> Tuple[Any, Any, List[Any]]:
-    data = [v.encode("utf-8", "surrogatepass") if isinstance(v, str) else v for v in values]
+def _texts(values: Sequence[Text], what: str) -> Tuple[Any, Any, List[Any]]:
+    if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
+        raise TypeError(f"{what} is {described(values)}, expected a list of texts")
+    data = [text_bytes(v, what) for v in values]
     kept = [ffi.from_buffer("char[]", d) for d in data]
     return ffi.new("const char*[]", kept), ffi.new("size_t[]", [len(d) for d in data]), kept
 

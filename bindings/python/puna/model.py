@@ -200,7 +200,7 @@ class Model:
         self._context = context  # its log callback is called as long as the model lives
         try:
             self._handle = created(
-                lib.puna_model_free, call, context._handle if context else ffi.NULL, *where, options, type="puna_model"
+                lib.puna_model_free, call, handle_or_none(context, "Context", "context") or ffi.NULL, *where, options, type="puna_model"
             )
         except Exception:
             if raised:

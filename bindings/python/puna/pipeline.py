@@ -109,12 +109,12 @@ class Pipeline:
         )
         self._ranker = ranker
         self._handle = created(
-            lib.puna_pipeline_free, lib.puna_pipeline_create, ranker._handle, catalogue, o, type="puna_pipeline"
+            lib.puna_pipeline_free, lib.puna_pipeline_create, handle_of(ranker, "Ranker", "ranker"), catalogue, o, type="puna_pipeline"
         )
 
     def use(self, ranker: Ranker) -> None:
         """Requests that begin from now on are ranked by this one, of the same configuration."""
-        check(lib.puna_pipeline_use(self._handle, ranker._handle))
+        check(lib.puna_pipeline_use(self._handle, handle_of(ranker, "Ranker", "ranker")))
         self._ranker = ranker
 
     def recommend(

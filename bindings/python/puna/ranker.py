@@ -130,7 +130,7 @@ class Ranker:
         self._handle = created(
             lib.puna_ranker_free,
             lib.puna_ranker_create,
-            context._handle if context else ffi.NULL,
+            handle_or_none(context, "Context", "context") or ffi.NULL,
             c_string(text, "config"),
             self._options(options),
             type="puna_ranker",
@@ -155,7 +155,7 @@ class Ranker:
             created(
                 lib.puna_ranker_free,
                 lib.puna_ranker_open,
-                context._handle if context else ffi.NULL,
+                handle_or_none(context, "Context", "context") or ffi.NULL,
                 c_path(path),
                 cls._options(options),
                 type="puna_ranker",

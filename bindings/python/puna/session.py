@@ -391,7 +391,7 @@ class Session:
             context_policy=bool(drop_oldest),
             keep_prefix=keep_prefix,
             keep_shared=keep_shared,
-            draft=draft._handle if draft is not None else ffi.NULL,
+            draft=handle_or_none(draft, "Session", "draft"),
         )
         process = None if process_logits is None else _Processor(process_logits)
         if process is not None:
@@ -600,7 +600,7 @@ def append_batch(sessions: Sequence[Session], tokens: "Sequence[Iterable[int]]")
     if len(sessions) != len(tokens):
         raise ValueError(f"{len(sessions)} sessions, but {len(tokens)} token lists")
     arrays = [token_array(t) for t in tokens]
-    handles = ffi.new("puna_session*[]", [s._handle for s in sessions])
+    handles = ffi.new("puna_session*[]", [handle_of(s, "Session", "sessions") for s in sessions])
     lists = ffi.new("const int32_t*[]", [int32_pointer(a) for a in arrays])
     sessions[0]._in_slices(
         lib.puna_session_begin_batch, handles, lists, ffi.new("size_t[]", [a.size for a in arrays]), len(sessions)
