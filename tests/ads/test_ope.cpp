@@ -269,6 +269,17 @@ TEST_CASE("of two columns that could be meant none is picked, and what is not lo
         "p.csv, line 1, column 3: 'contxt' is not used here, did you mean 'context'?");
 }
 
+TEST_CASE("a column has one role", "[ads]") {
+  const std::string log = "action,reward,propensity,day\na,1,1,7\n";
+  const auto said = [&](LogColumns columns) { return message_of([&] { evaluated(log, nullptr, columns); }); };
+  CHECK(said({.reward = "propensity"}) ==
+        "log.csv, line 1: the column 'propensity' is both --reward and --propensity, expected one of them");
+  CHECK(said({.reward = "action"}).find("both --action and --reward") != std::string::npos);
+  CHECK(said({.context = "day,reward"}).find("both --reward and --context") != std::string::npos);
+  CHECK(said({.context = "day,day"}).find("both --context and --context") != std::string::npos);
+  CHECK(said({.context = "day"}).empty());
+}
+
 TEST_CASE("days, worlds and streams are read, or refused with their place", "[ads]") {
   const auto text = [](const std::string& t) { return TextFile{.text = t, .name = "f"}; };
   const std::string day = "t,hour,value,price\n0,0,1.5,0.25\n1,13.5,2,1e-6\n";

@@ -28,7 +28,21 @@ from .chat import Chat, Messages
 from .errors import BY_STATUS, Error
 from .grammar import Grammar
 from .model import Model
-from .native import c_string, check, created, ffi, int32_pointer, lib, one_of, read, sized, token_array, values_of
+from .native import (
+    c_string,
+    check,
+    created,
+    ffi,
+    handle_of,
+    handle_or_none,
+    int32_pointer,
+    lib,
+    one_of,
+    read,
+    sized,
+    token_array,
+    values_of,
+)
 from .session import POOLING, STOP_REASONS, AnswerOptions, generate_options
 
 if TYPE_CHECKING:
@@ -301,7 +315,13 @@ class Engine:
         self.model = model
         self._listening: Dict[int, AsyncRequest] = {}  # the library has pointers to them
         self._lock = threading.Lock()
-        self._handle = created(lib.puna_engine_free, lib.puna_engine_create, handle_of(model, "Model", "model"), options, type="puna_engine")
+        self._handle = created(
+            lib.puna_engine_free,
+            lib.puna_engine_create,
+            handle_of(model, "Model", "model"),
+            options,
+            type="puna_engine",
+        )
         check(lib.puna_engine_start(self._handle))
         _open.add(self)
 

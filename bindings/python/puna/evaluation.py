@@ -7,7 +7,24 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Mapping, 
 
 import numpy as np
 
-from .native import WorkerProgress, c_text, check, created, ffi, lib, on_worker, read, sized, text_of
+from .native import (
+    WorkerProgress,
+    c_text,
+    check,
+    created,
+    described,
+    ffi,
+    handle_of,
+    handle_or_none,
+    json_bytes,
+    lib,
+    on_worker,
+    one_of,
+    read,
+    sized,
+    text_bytes,
+    text_of,
+)
 
 if TYPE_CHECKING:
     from .adapter import Adapter
@@ -45,10 +62,7 @@ def score_continuations(
     adapter = options.pop("adapter", None)
     handle = handle_of(model, "Model", "model")
     o = sized(
-        "puna_score_options",
-        progress=call.callback,
-        adapter=handle_or_none(adapter, "Adapter", "adapter"),
-        **options,
+        "puna_score_options", progress=call.callback, adapter=handle_or_none(adapter, "Adapter", "adapter"), **options
     )
 
     def work() -> None:

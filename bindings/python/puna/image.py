@@ -9,7 +9,20 @@ from typing import Any, List, NamedTuple, Sequence
 import numpy as np
 
 from . import errors
-from .native import SLICE_US, beside_library, borrowed, check, created, ffi, float_view, lib, read, sized, values_of
+from .native import (
+    SLICE_US,
+    beside_library,
+    borrowed,
+    check,
+    created,
+    ffi,
+    float_view,
+    handle_of,
+    lib,
+    read,
+    sized,
+    values_of,
+)
 
 _DECODE = "libpuna_decode.so.0"
 

@@ -7,7 +7,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 
 import numpy as np
 
-from .native import check, created, ffi, integer_array, lib, pointer, sized
+from .native import check, created, ffi, handle_of, handle_or_none, integer_array, lib, pointer, sized
 from .ranker import Examples, Ranker
 from .recommender import User
 
@@ -109,7 +109,12 @@ class Pipeline:
         )
         self._ranker = ranker
         self._handle = created(
-            lib.puna_pipeline_free, lib.puna_pipeline_create, handle_of(ranker, "Ranker", "ranker"), catalogue, o, type="puna_pipeline"
+            lib.puna_pipeline_free,
+            lib.puna_pipeline_create,
+            handle_of(ranker, "Ranker", "ranker"),
+            catalogue,
+            o,
+            type="puna_pipeline",
         )
 
     def use(self, ranker: Ranker) -> None:
@@ -152,7 +157,7 @@ class Pipeline:
             surface=surface,
             number=number,
             about=known_struct,
-            user=None if user is None else user._handle,
+            user=handle_or_none(user, "User", "user"),
             query_time=time,
             candidates=None if own is None else ffi.from_buffer("int64_t[]", own),
             scores=pointer("float[]", own_scores),

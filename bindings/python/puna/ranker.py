@@ -15,7 +15,9 @@ from .native import (
     check,
     created,
     ffi,
+    handle_or_none,
     integer_array,
+    json_bytes,
     lib,
     one_of,
     pointer,
@@ -126,7 +128,7 @@ class Ranker:
     """
 
     def __init__(self, config: "Dict[str, Any] | str", *, context: Optional[Context] = None, **options: Any) -> None:
-        text = config if isinstance(config, str) else json.dumps(config)
+        text = json_bytes(config, "config").decode("utf-8", "surrogatepass")
         self._handle = created(
             lib.puna_ranker_free,
             lib.puna_ranker_create,

@@ -16,6 +16,7 @@ from .native import (
     check,
     created,
     ffi,
+    handle_or_none,
     integer_array,
     lib,
     one_of,

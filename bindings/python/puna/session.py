@@ -33,6 +33,8 @@ from .native import (
     did_you_mean,
     ffi,
     float_view,
+    handle_of,
+    handle_or_none,
     int32_pointer,
     lib,
     on_worker,

@@ -19,6 +19,7 @@ from .native import (
     on_worker,
     read,
     sized,
+    text_bytes,
     text_of,
     token_array,
     watch,

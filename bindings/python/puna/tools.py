@@ -7,7 +7,21 @@ import warnings
 from typing import TYPE_CHECKING, Any, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Union
 
 from .grammar import Grammar
-from .native import c_text, check, check_watched, created, ffi, lib, read, sized, watch
+from .native import (
+    c_text,
+    check,
+    check_watched,
+    created,
+    ffi,
+    handle_of,
+    handle_or_none,
+    json_bytes,
+    lib,
+    read,
+    sized,
+    text_bytes,
+    watch,
+)
 
 if TYPE_CHECKING:
     from .model import Model
@@ -144,7 +158,11 @@ class ToolParser:
     def __init__(self, tools: Tools, early: bool = False, thoughts: bool = False, in_thought: bool = False) -> None:
         options = sized("puna_tool_parser_options", early=early, thoughts=2 if in_thought else int(thoughts))
         self._handle = created(
-            lib.puna_tool_parser_free, lib.puna_tool_parser_create, handle_of(tools, "Tools", "tools"), options, type="puna_tool_parser"
+            lib.puna_tool_parser_free,
+            lib.puna_tool_parser_create,
+            handle_of(tools, "Tools", "tools"),
+            options,
+            type="puna_tool_parser",
         )
         self.calls: List[ToolCall] = []
         self._name, self._arguments = "", ""

@@ -63,7 +63,7 @@ std::vector<PrequentialScore> scores_of(const text::JsonField& list, size_t task
   for (size_t i = 0; i < tasks; ++i) {
     const text::JsonField s = list[i];
     if (!s.is_array() || s.size() != 3) s.expected("three numbers");
-    scores.push_back({number_of(s[0]), number_of(s[1]), number_of(s[2])});
+    scores.push_back({number_of(s[size_t(0)]), number_of(s[1]), number_of(s[2])});
   }
   return scores;
 }
