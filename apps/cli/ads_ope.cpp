@@ -61,7 +61,7 @@ void run_ope(const OpeFlags& f) {
   std::unique_ptr<TextInput> policy;
   if (f.policy != "uniform" && f.policy != "-" && !std::filesystem::exists(f.policy))
     fail(Status::invalid_argument, "--policy is '%s', neither uniform nor a file that is there%s",
-         shown(f.policy).c_str(), did_you_mean(f.policy, {"uniform"}).c_str());
+         shown(f.policy).c_str(), did_you_mean(f.policy, std::initializer_list<const char*>{"uniform"}).c_str());
   if (f.policy != "uniform") policy = std::make_unique<TextInput>(f.policy);
   ProgressBar bar("rows");
   size_t before = 0, passes = 0;

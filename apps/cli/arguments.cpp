@@ -214,8 +214,8 @@ void require_place(const OutputFile& file) {
          file.name().c_str());
   const fs::path folder = fs::path(file.path).parent_path();
   if (!folder.empty() && !fs::exists(folder, e))
-    fail(Status::io, "%s: there is no folder %s for it (%s)", shown(file.path).c_str(),
-         shown(folder.string()).c_str(), file.name().c_str());
+    fail(Status::io, "%s: there is no folder %s for it (%s)", shown(file.path).c_str(), shown(folder.string()).c_str(),
+         file.name().c_str());
 }
 
 bool is_one_file(const std::string& a, const std::string& b) {

@@ -109,8 +109,7 @@ void require_begun(const ImproveFlags& f) {
   if (os::is_directory(f.out))
     for (const std::string& name : os::list_folder(f.out))
       if (name == "base" || name.find("-seed") != name.npos) return;
-  fail(Status::invalid_argument, "--resume: there is no run in %s to go on with; without it one begins",
-       f.out.c_str());
+  fail(Status::invalid_argument, "--resume: there is no run in %s to go on with; without it one begins", f.out.c_str());
 }
 
 void require_learnable(const ImproveFlags& f, const ModelPtr& model) {
@@ -383,9 +382,9 @@ void make_round(const ImproveFlags& f, const std::string& folder) {
 
 void run_improve(const ImproveFlags& f) {
   if (f.model.path.empty()) usage_error_missing("MODEL");
-  require_begun(f);
   require_makeable(f.out);
   require_own_reports(f);
+  require_begun(f);
   PUNA_REQUIRE(f.method == "sft" || f.method == "dpo", "--method is '%s', expected sft or dpo", f.method.c_str());
   if (!f.pairs.empty()) return improve_by_pairs(f);
   if (f.pool.empty() || f.held_out.empty()) usage_error_missing("--pool and --held-out, or --pairs");

@@ -86,9 +86,8 @@ void print_table(const char* what, const OrderedJson& report) {
 void run_rank(const RankFlags& f) {
   const ContextPtr context = f.context.make_context();
   const RecipeData data = read_recipe(f.recipe, f.data, f.interaction);
-  constexpr std::initializer_list<const char*> kFiles = {"ranker.safetensors", "report.json", "calibration.svg",
-                                                         "surfaces.svg"};
-  require_own_folder(f.out, kFiles, f.overwrite);
+  const auto files = {"ranker.safetensors", "report.json", "calibration.svg", "surfaces.svg"};
+  require_own_folder(f.out, files, f.overwrite);
   OrderedJson runs = OrderedJson::array();
   for (int64_t run = 0; run < f.seeds; ++run) {
     const uint64_t seed = f.seed + uint64_t(run);
@@ -112,7 +111,7 @@ void run_rank(const RankFlags& f) {
     }
     if (run == 0) {
       os::make_folder(f.out);
-      for (const char* file : kFiles)  // a stopped run must not stand among what was before
+      for (const char* file : files)  // a stopped run must not stand among what was before
         std::remove((f.out + "/" + file).c_str());
       unified->save(f.out + "/ranker.safetensors");
       write_text(f.out + "/calibration.svg", calibration_svg(*unified, test));

@@ -111,8 +111,7 @@ void require_makeable(const std::string& folder) {
   namespace fs = std::filesystem;
   std::error_code e;
   if (fs::is_directory(folder, e)) return;
-  if (fs::exists(folder, e))
-    fail(Status::io, "%s: there is a file of that name, expected a folder", folder.c_str());
+  if (fs::exists(folder, e)) fail(Status::io, "%s: there is a file of that name, expected a folder", folder.c_str());
   fs::path path(folder);
   if (path.filename().empty()) path = path.parent_path();  // "runs/new/"
   const fs::path above = path.parent_path();

@@ -26,8 +26,8 @@ class RunLog {
 
 // The files of a run mark its folder. Makes nothing: a run that does not begin leaves nothing. Error{invalid_argument}
 // that says what is there when a new run would replace it without `overwrite`, or when there is nothing that `resume`
-// could go on from; Error{io} when the folder cannot be made. `results`: what the run will write beside log.jsonl and checkpoint.safetensors; where such a file
-// is there and no log.jsonl, it is somebody else's.
+// could go on from; Error{io} when the folder cannot be made. `results`: what the run will write beside log.jsonl and
+// checkpoint.safetensors; where such a file is there and no log.jsonl, it is somebody else's.
 void require_own_folder(const std::string& folder, std::initializer_list<const char*> results, bool resume,
                         bool overwrite);
 // The same for a run without steps, which leaves these files.

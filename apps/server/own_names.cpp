@@ -26,7 +26,8 @@ void OwnNames::apply(ApiError& e) const {
     at = e.param.size();
   }
   while (at < e.message.size()) {  // paths stand in single quotes
-    const size_t open = e.message.find('\'', at), close = open == e.message.npos ? open : e.message.find('\'', open + 1);
+    const size_t open = e.message.find('\'', at),
+                 close = open == e.message.npos ? open : e.message.find('\'', open + 1);
     if (close == e.message.npos) break;
     message += e.message.substr(at, open + 1 - at) + of(std::string_view(e.message).substr(open + 1, close - open - 1));
     message += '\'';

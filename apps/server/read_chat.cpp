@@ -91,8 +91,7 @@ void read_calls(const OrderedJson& list, const std::string& path, std::map<std::
     call.done();
     names[id] = name;
     calls += (calls.empty() ? "" : ",") + (R"({"id":)" + json_string(id)) +
-             R"(,"type":"function","function":{"name":)" + json_string(name) + R"(,"arguments":)" +
-             arguments + "}}";
+             R"(,"type":"function","function":{"name":)" + json_string(name) + R"(,"arguments":)" + arguments + "}}";
     into.told_calls += (into.told_calls.empty() ? "" : "\n") + (R"({"name": )" + json_string(name)) +
                        R"(, "parameters": )" + arguments + "}";
   }

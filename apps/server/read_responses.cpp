@@ -163,7 +163,8 @@ ResponsesRequest read_responses(const OrderedJson& body, const RequestLimits& li
   JsonObject chat;
   chat.text("model", f.text("model"));
   Messages messages;
-  if (const std::string text = f.text("instructions"); !text.empty()) messages.add("system", json_string(text), "instructions");
+  if (const std::string text = f.text("instructions"); !text.empty())
+    messages.add("system", json_string(text), "instructions");
   const OrderedJson& input = f.require("input");
   if (input.is_string()) {
     messages.add("user", json_text(input), "input");

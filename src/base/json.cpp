@@ -74,12 +74,7 @@ class Builder final : public nlohmann::json_sax<Json> {
 
  public:
   Builder(J& root, std::string_view text, const char* what, bool exactly, const Watch& watch)
-      : root_(root),
-        what_(what),
-        exactly_(exactly),
-        watch_(watch),
-        text_(text),
-        budget_(text.size() + kMoreThanText) {}
+      : root_(root), what_(what), exactly_(exactly), watch_(watch), text_(text), budget_(text.size() + kMoreThanText) {}
 
   bool null() override { return add(nullptr), true; }
   bool boolean(bool value) override { return add(value), true; }

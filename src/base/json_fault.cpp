@@ -30,7 +30,8 @@ std::string called(std::string_view token) {
 
 // "unexpected ']'; expected ':'"
 std::string of_token(std::string_view said) {
-  const std::string_view found = between(said, "unexpected ", "; expected "), expected = between(said, "; expected ", "");
+  const std::string_view found = between(said, "unexpected ", "; expected "),
+                         expected = between(said, "; expected ", "");
   return expected.empty() ? called(found) + " does not belong there"
                           : "expected " + called(expected) + ", not " + called(found);
 }
@@ -42,10 +43,11 @@ std::string of_letters(std::string_view said) {
   if (why == "invalid literal") {
     std::string_view read = between(said, "; last read: '", "");
     read = read.substr(0, read.rfind('\''));
-    return "'" + std::string(read.substr(0, kMostShown)) + "' is no value: expected a text in double quotes, a number, " +
-           "true, false, null, '{' or '['";
+    return "'" + std::string(read.substr(0, kMostShown)) +
+           "' is no value: expected a text in double quotes, a number, " + "true, false, null, '{' or '['";
   }
-  if (why.starts_with(kText) && why.find("missing closing quote") != why.npos) return "a text is not closed by a quote";
+  if (why.starts_with(kText) && why.find("missing closing quote") != why.npos)
+    return "a text is not closed in its line";
   if (why.starts_with(kText) && why.find("UTF-8") != why.npos) return "a text has a byte that is no UTF-8";
   if (why.starts_with(kText)) return "in a text: " + std::string(why.substr(kText.size()));
   if (why.starts_with(kNumber)) return "in a number: " + std::string(why.substr(kNumber.size()));

@@ -2,9 +2,10 @@
 // own words are for its developers ("[json.exception.parse_error.101] ...").
 #pragma once
 #include <cstddef>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
+
+#include "base/json.h"
 
 namespace puna {
 

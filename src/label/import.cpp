@@ -164,7 +164,7 @@ void Importer::not_read(std::string_view key) {
   if (unread_.size() < 32 || unread_.count(std::string(key))) ++unread_[std::string(key)];
 }
 std::vector<std::string> Importer::known_names() const {
-  std::vector<std::string> names = {"item", "task",  "annotator", "worker", "label", "answer", "labels",
+  std::vector<std::string> names = {"item", "task",  "annotator", "worker", "label", "answer",  "labels",
                                     "data", "truth", "gold",      "kind",   "time",  "seconds", "score"};
   for (const std::string* asked : {&options.item, &options.annotator, &options.label, &options.truth, &options.gold})
     if (!asked->empty()) names.push_back(*asked);

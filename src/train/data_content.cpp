@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "base/utf8.h"
 #include "base/file_kind.h"
+#include "base/utf8.h"
 #include "io/json_parts.h"
 #include "puna/base/error.h"
 

@@ -214,10 +214,10 @@ TEST_CASE("what a log cannot carry is refused, and it says what to log", "[ads]"
 }
 
 TEST_CASE("a policy is a table by context, and names are matched", "[ads]") {
-  std::string log = "segment;variant;clicked;pscore\n";
+  std::string log = "segment;variant;clicked;pscore;hour\n";
   for (int i = 0; i < 600; ++i)
     log += std::string(i % 3 ? "\"young; and old\"" : "other") + ";" + std::to_string(i % 4) + ";" +
-           (i % 5 ? "0" : "1") + ";0.25\n";
+           (i % 5 ? "0" : "1") + ";0.25;" + std::to_string(i % 4) + "\n";
   const TextFile policy{
       .text = "context,action,probability\n\"young; and old\",0,1\nother,1,0.5\nother,2,0.5\nnever,3,1\n",
       .name = "p.csv"};
@@ -230,7 +230,7 @@ TEST_CASE("a policy is a table by context, and names are matched", "[ads]") {
   const TextFile twice{.text = "action,probability\n1,0.4\n1,0.6\n", .name = "p.csv"};
   CHECK(message(log, &twice).find("p.csv, line 3: a second probability") == 0);
   LogColumns columns;
-  columns.context = "segment,variant";
+  columns.context = "segment,hour";
   CHECK(evaluated(log, nullptr, columns).contexts == 8);
   columns.context = "segmnt";
   CHECK(message_of([&] { evaluated(log, nullptr, columns); }).find("did you mean 'segment'") != std::string::npos);

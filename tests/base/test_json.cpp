@@ -182,13 +182,12 @@ TEST_CASE("what is wrong with a document is said in our words, with its line and
     }
     return std::string();
   };
-  CHECK(said("{\n  \"a\" 1}") ==
-        "a.json: not valid JSON in line 2, column 7: expected ':', not a number");
+  CHECK(said("{\n  \"a\" 1}") == "a.json: not valid JSON in line 2, column 7: expected ':', not a number");
   CHECK(said("[1,\n2,\n]") == "a.json: not valid JSON in line 3, column 1: expected a value, not ']'");
   CHECK(said("{a: 1}").starts_with("a.json: not valid JSON in line 1, column 2: '{a' is no value: expected"));
   CHECK(said("[1") == "a.json: not valid JSON in line 1, column 3: expected ']', not the end of the document");
   CHECK(said("1 2") == "a.json: not valid JSON in line 1, column 3: expected the end of the document, not a number");
-  CHECK(said("[\"a") == "a.json: not valid JSON in line 1, column 4: a text is not closed by a quote");
+  CHECK(said("[\"a") == "a.json: not valid JSON in line 1, column 4: a text is not closed in its line");
   CHECK(said("\"\xff\"").ends_with("a text has a byte that is no UTF-8"));
   CHECK(said("1e999").ends_with("the number 1e999 is too large for 64 bits"));
   CHECK(said("[-]").find("in a number: ") != std::string::npos);

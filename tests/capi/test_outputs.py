@@ -243,8 +243,14 @@ class StandardStreams(InFolder):
 
     def test_an_output_is_one_file_in_a_folder_that_is_there(self):
         for arguments, why in (
-            (("encode-image", BUNDLED, "a.png", "--out", self.folder / "a", "--pixels-out", self.folder / "." / "a"), "both be written"),
-            (("quantize", BUNDLED, self.folder / "q", "--packed", self.folder / "q", "--type", "Q8_0"), "both be written"),
+            (
+                ("encode-image", BUNDLED, "a.png", "--out", self.folder / "a", "--pixels-out", self.folder / "." / "a"),
+                "both be written",
+            ),
+            (
+                ("quantize", BUNDLED, self.folder / "q", "--packed", self.folder / "q", "--type", "Q8_0"),
+                "both be written",
+            ),
             (("logits", TEXT, "--tokens", "1", "--out", self.folder / "no" / "a.npy"), "there is no folder"),
             (("label", "export", "--out", self.folder), "it is a folder"),
             (("batch", BUNDLED, "--in", "a", "--out", self.folder), "it is a folder"),
@@ -263,13 +269,22 @@ class StandardStreams(InFolder):
         self.assertEqual(answers.read_text(), '{"line":0,"text":"b"}\n')
 
     def test_a_model_is_not_written_where_its_text_to_measure_is_missing(self):
-        self.says("no.txt", "quantize", BUNDLED, self.folder / "q", "--type", "Q8_0", "--measure", self.folder / "no.txt")
+        self.says(
+            "no.txt", "quantize", BUNDLED, self.folder / "q", "--type", "Q8_0", "--measure", self.folder / "no.txt"
+        )
         self.assertEqual(self.names(), [])
 
     def test_a_file_of_another_kind_is_no_text(self):
         self.says("is a GGUF model, expected text in UTF-8", "perplexity", BUNDLED, "--file", BUNDLED)
         self.says("is a GGUF model, expected", "ads", "ope", BUNDLED)
-        self.says("--policy is 'unifrom', neither uniform nor a file that is there, did you mean 'uniform'?", "ads", "ope", __file__, "--policy", "unifrom")
+        self.says(
+            "--policy is 'unifrom', neither uniform nor a file that is there, did you mean 'uniform'?",
+            "ads",
+            "ope",
+            __file__,
+            "--policy",
+            "unifrom",
+        )
 
     def test_a_store_that_is_not_there_is_not_made_by_reading_it(self):
         for arguments in (("feedback", self.folder / "no.db"), ("events", "forget", self.folder / "no.db", "p1")):

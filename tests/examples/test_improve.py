@@ -151,7 +151,15 @@ class Improve(unittest.TestCase):
         for verb, data in (("finetune", "held.jsonl"), ("dpo", "pairs.jsonl")):
             for more in (["--lr", "nan"], ["--clip", "-1"], ["--data", "nowhere.jsonl"], ["--schedule", "cosin"]):
                 with self.subTest(verb=verb, more=more):
-                    command = [PUNA, verb, MODEL, "--out", "run", *([] if "--data" in more else ["--data", data]), *more]
+                    command = [
+                        PUNA,
+                        verb,
+                        MODEL,
+                        "--out",
+                        "run",
+                        *([] if "--data" in more else ["--data", data]),
+                        *more,
+                    ]
                     refused = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, timeout=60)
                     self.assertIn(refused.returncode, (1, 2))
                     self.assertEqual(sorted(p.name for p in self.folder.iterdir()), before)

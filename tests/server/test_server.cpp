@@ -118,7 +118,8 @@ TEST_CASE("many clients at once get what each gets alone, while others leave", "
   CHECK(comes_to_rest(server));
 }
 
-TEST_CASE("a result of no call and arguments that are no object are refused by the names of each protocol", "[server]") {
+TEST_CASE("a result of no call and arguments that are no object are refused by the names of each protocol",
+          "[server]") {
   InProcess server(austen());
   struct Wrong {
     const char *path, *body, *field, *says;

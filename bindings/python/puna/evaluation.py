@@ -240,7 +240,7 @@ def compare_samples(
     >>> compare_samples(a, a)["differences"][0]["verdict"]
     'cannot tell'
     """
-    x, y = _rows(a), _rows(b)
+    x, y = _rows(a, "a"), _rows(b, "b")
     options = sized(
         "puna_compare_options",
         metric=c_text(metric or None, "metric"),

@@ -58,7 +58,9 @@ def test_what_is_of_another_type_names_its_parameter(model, said):
 
 
 def test_a_number_that_does_not_fit_names_its_parameter():
-    with pytest.raises(OverflowError, match="^cap is 1267650600228229401496703205376, an int, which does not fit int64_t"):
+    with pytest.raises(
+        OverflowError, match="^cap is 1267650600228229401496703205376, an int, which does not fit int64_t"
+    ):
         ads.Ledger().add_account(2**100)
 
 

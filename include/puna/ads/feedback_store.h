@@ -31,8 +31,8 @@ struct FeedbackCounts {
 // What is wrong with one of the events of a call. Its message begins with "event 7: ".
 class FeedbackError : public Error {
  public:
-  FeedbackError(size_t event, const char* why) noexcept;  // Status::invalid_argument
-  size_t event() const noexcept { return event_; }        // of the call, from 0
+  FeedbackError(size_t event, const char* why) noexcept;      // Status::invalid_argument
+  size_t event() const noexcept { return event_; }            // of the call, from 0
   const char* why() const noexcept { return what() + why_; }  // the message without the number
 
  private:

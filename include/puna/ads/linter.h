@@ -46,8 +46,8 @@ class Linter {
   std::string language_ = "en";
 };
 
-// One thing that was found in a text, as JSON: {"rule", "severity", "begin", "end", "text", "reason"}. begin and end are
-// bytes of the text, "text" is what stands between them.
+// One thing that was found in a text, as JSON: {"rule", "severity", "begin", "end", "text", "reason"}. begin and end
+// are bytes of the text, "text" is what stands between them.
 std::string finding_json(const Finding& finding, std::string_view text);
 // What was found in a text, as JSON: {"text", "graphemes", "columns", "utf16", "errors", "findings": [...]},
 // and by the context "length" and "limit". Error{invalid_argument}: the text is no UTF-8.
