@@ -214,7 +214,7 @@ OrderedJson write_pairs(const FeedbackFlags& f, const Numbered& n, const std::ma
       ++unlike;
       continue;
     }
-    lines += OrderedJson{{"prompt", chosen.prompt}, {"chosen", chosen.text}, {"rejected", rejected.text}}.dump() + "\n";
+    lines += json_text({{"prompt", chosen.prompt}, {"chosen", chosen.text}, {"rejected", rejected.text}}) + "\n";
     ++written;
     wrong += p.wrong;
   }
@@ -301,7 +301,7 @@ void run_feedback(const FeedbackFlags& f) {
     if (!f.pairs.empty()) report["training"] = write_pairs(f, n, texts);
     if (!f.writers.empty()) report["comparison"] = compare(f, n, texts);
   });
-  if (f.json) return print_format("%s\n", report.dump().c_str());
+  if (f.json) return print_format("%s\n", json_text(report).c_str());
   print_report(report);
 }
 

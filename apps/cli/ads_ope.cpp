@@ -1,10 +1,10 @@
 // puna ads ope: what another policy would have earned, from the log of the one that ran; or why the log cannot say.
 #include <cstdio>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 
 #include "ads.h"
 #include "ads/ope_log.h"
+#include "base/json.h"
 #include "base/nearest.h"
 #include "base/shown.h"
 #include "common.h"
@@ -14,8 +14,6 @@
 
 namespace puna::cli {
 namespace {
-
-using OrderedJson = nlohmann::ordered_json;
 
 struct OpeFlags {
   std::string log, policy = "uniform";
@@ -77,7 +75,7 @@ void run_ope(const OpeFlags& f) {
   const bool conclusive = report.refusals.empty() || f.force;
   fprintf(stderr, "%s: %s\n", f.log.c_str(), report.columns.c_str());
   if (f.json)
-    print_format("%s\n", json_of(report, conclusive).dump().c_str());
+    print_format("%s\n", json_text(json_of(report, conclusive)).c_str());
   else
     print_table(report, conclusive);
   for (const std::string& w : report.warnings) warn(w);

@@ -135,12 +135,12 @@ http::Answer answered(const OnlineFlags& f, Feed& feed, const http::Request& r, 
 
 // This thread learns; the server's threads take events and answer from the last snapshot.
 void run_serve(const OnlineFlags& f) {
-  OnlineLearner learner = f.open();
-  Feed feed(learner);
-  Interrupt interrupt;
   PUNA_REQUIRE(f.port >= 0 && f.port <= 65535, "--port is %jd, expected 0 to 65535", f.port);
   if (!f.page.empty() && !os::is_directory(f.page))
     fail(Status::invalid_argument, "--page %s is no folder", f.page.c_str());
+  OnlineLearner learner = f.open();
+  Feed feed(learner);
+  Interrupt interrupt;
   http::ServerOptions options;
   options.host = f.host;
   options.port = int(f.port);

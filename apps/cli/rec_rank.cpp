@@ -1,8 +1,8 @@
 // puna rec rank: trains a ranker by a recipe, judges it on events that it has not seen, and, on request, against a
 // ranker for each surface alone.
 #include <cstdio>
-#include <nlohmann/json.hpp>
 
+#include "base/json.h"
 #include "puna/base/error.h"
 #include "puna/recsys/metrics.h"
 #include "rec_fit.h"
@@ -14,7 +14,6 @@ namespace puna::cli {
 namespace {
 
 using namespace recsys;
-using OrderedJson = nlohmann::ordered_json;
 
 struct RankFlags : FitFlags {
   std::string out;
@@ -118,9 +117,9 @@ void run_rank(const RankFlags& f) {
     }
     runs.push_back(report);
   }
-  write_text(f.out + "/report.json", runs.dump(1) + "\n");
+  write_text(f.out + "/report.json", runs.dump(1, ' ', false, OrderedJson::error_handler_t::replace) + "\n");
   if (f.apart) write_text(f.out + "/surfaces.svg", surfaces_svg(data.config, runs));
-  print_format("%s\n", runs.dump().c_str());
+  print_format("%s\n", json_text(runs).c_str());
 }
 
 }  // namespace

@@ -107,7 +107,7 @@ void TrainingFlags::add(const Verb& verb, bool pairs) {
   verb.option("--out", out, "folder of the result, the log, the plot and checkpoints").required();
   verb.option("--steps", steps, "steps in all; 0 = what --epochs take").at_least(0);
   verb.option("--epochs", epochs, "times through the data (default 1)").at_least(1);
-  verb.option("--lr", learning_rate, "learning rate (default 3e-4)").within(1e-9, 100);
+  verb.option("--lr", learning_rate, "learning rate (default 3e-4)");
   verb.option("--schedule", schedule, "cosine (default), linear or constant, after the warm-up");
   verb.option("--warmup", warmup, "steps until the learning rate is reached").at_least(0);
   verb.option("--lr-floor", floor, "share of the learning rate at the end");

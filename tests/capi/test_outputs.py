@@ -274,6 +274,12 @@ class StandardStreams(InFolder):
         )
         self.assertEqual(self.names(), [])
 
+    def test_a_name_that_is_no_utf8_is_written_as_json(self):
+        link = os.fsdecode(os.path.join(os.fsencode(self.folder), b"m\xff.gguf"))
+        os.symlink(BUNDLED, link)
+        found = run("bench", link, "-p", 2, "-n", 1, "-r", 1, "-t", 1, "--json").stdout
+        self.assertTrue(json.loads(found)["model"].endswith("m\ufffd.gguf"))
+
     def test_a_file_of_another_kind_is_no_text(self):
         self.says("is a GGUF model, expected text in UTF-8", "perplexity", BUNDLED, "--file", BUNDLED)
         self.says("is a GGUF model, expected", "ads", "ope", BUNDLED)
