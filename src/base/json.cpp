@@ -118,7 +118,7 @@ class Builder final : public nlohmann::json_sax<Json> {
   }
   bool parse_error(size_t position, const std::string&, const nlohmann::detail::exception& e) override {
     refuse_other_kinds(text_, what_);
-    const JsonFault f = json_fault(text_, position, e);
+    const JsonFault f = json_fault(text_, position, e.what());
     fail(Status::bad_file, "%s: not valid JSON in %s: %s", what_, f.where().c_str(), f.what.c_str());
   }
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/shown.h"
+
 namespace puna {
 namespace {
 
@@ -43,8 +45,8 @@ std::string of_letters(std::string_view said) {
   if (why == "invalid literal") {
     std::string_view read = between(said, "; last read: '", "");
     read = read.substr(0, read.rfind('\''));
-    return "'" + std::string(read.substr(0, kMostShown)) +
-           "' is no value: expected a text in double quotes, a number, " + "true, false, null, '{' or '['";
+    return "'" + shown(read.substr(0, kMostShown)) +
+           "' is no value: expected a text in double quotes, a number, true, false, null, '{' or '['";
   }
   if (why.starts_with(kText) && why.find("missing closing quote") != why.npos)
     return "a text is not closed in its line";
@@ -56,7 +58,7 @@ std::string of_letters(std::string_view said) {
 
 std::string in_our_words(std::string_view said) {
   if (const std::string_view number = between(said, "number overflow parsing '", "'"); !number.empty())
-    return "the number " + std::string(number.substr(0, kMostShown)) + " is too large for 64 bits";
+    return "the number " + shown(number.substr(0, kMostShown)) + " is too large for 64 bits";
   const size_t dash = said.find("syntax error ");
   if (dash == said.npos) return "it cannot be read";
   said.remove_prefix(dash);
@@ -68,13 +70,13 @@ std::string in_our_words(std::string_view said) {
 
 std::string JsonFault::where() const { return "line " + std::to_string(line) + ", column " + std::to_string(column); }
 
-JsonFault json_fault(std::string_view text, size_t position, const nlohmann::detail::exception& e) {
+JsonFault json_fault(std::string_view text, size_t position, std::string_view said) {
   JsonFault f;
   f.byte = std::min(position > 0 ? position - 1 : 0, text.size());
   const std::string_view before = text.substr(0, f.byte);
   f.line = 1 + size_t(std::count(before.begin(), before.end(), '\n'));
   f.column = f.byte - (before.rfind('\n') + 1) + 1;  // npos + 1 is 0
-  f.what = in_our_words(e.what());
+  f.what = in_our_words(said);
   return f;
 }
 

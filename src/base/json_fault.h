@@ -5,8 +5,6 @@
 #include <string>
 #include <string_view>
 
-#include "base/json.h"
-
 namespace puna {
 
 struct JsonFault {
@@ -16,7 +14,7 @@ struct JsonFault {
   std::string where() const;    // "line 3, column 7"
 };
 
-// Of the `position` and the exception that parse_error() of the events of walk_json() is told.
-JsonFault json_fault(std::string_view text, size_t position, const nlohmann::detail::exception& e);
+// Of the `position` that parse_error() of the events of walk_json() is told, and of what its exception says.
+JsonFault json_fault(std::string_view text, size_t position, std::string_view said);
 
 }  // namespace puna

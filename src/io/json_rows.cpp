@@ -59,7 +59,7 @@ class Checker final : public nlohmann::json_sax<Json> {
     return false;
   }
   bool parse_error(size_t position, const std::string&, const nlohmann::detail::exception& e) override {
-    const JsonFault f = json_fault(row_, position, e);
+    const JsonFault f = json_fault(row_, position, e.what());
     fault.byte = f.byte;
     fault.what = "not valid JSON: " + f.what;
     return false;

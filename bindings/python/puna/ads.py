@@ -30,6 +30,7 @@ from .native import (
     json_bytes,
     lib,
     one_of,
+    ours,
     pointer,
     read,
     sized,
@@ -226,7 +227,7 @@ class Day:
 
 def hindsight(day: Day, budget: int) -> Hindsight:
     out = sized("puna_hindsight")
-    check(lib.puna_spend_plan_learn(day._struct(), budget, out, ffi.NULL))
+    check(lib.puna_spend_plan_learn(ours(day, "Day", "day")._struct(), budget, out, ffi.NULL))
     return Hindsight(*values_of(out, Hindsight))
 
 
@@ -244,7 +245,7 @@ class SpendPlan:
         plan._handle = created(
             lib.puna_spend_plan_free,
             lib.puna_spend_plan_learn,
-            yesterday._struct(),
+            ours(yesterday, "Day", "yesterday")._struct(),
             budget,
             ffi.NULL,
             type="puna_spend_plan",

@@ -202,16 +202,21 @@ def sized(name: str, **fields: Any) -> Any:
     return struct
 
 
-def handle_of(value: Any, kind: str, what: str) -> Any:
-    """The library's handle of one of our objects.
+def ours(value: Any, kind: str, what: str) -> Any:
+    """The value, which is one of our objects.
 
-    >>> handle_of(None, "Model", "model")
+    >>> ours(None, "Model", "model")
     Traceback (most recent call last):
     TypeError: model is None, expected a Model
     """
     if any(c.__name__ == kind and c.__module__.startswith("puna.") for c in type(value).__mro__):
-        return value._handle
+        return value
     raise TypeError(f"{what} is {described(value)}, expected {'an' if kind[0] in 'AEI' else 'a'} {kind}")
+
+
+def handle_of(value: Any, kind: str, what: str) -> Any:
+    """The library's handle of it."""
+    return ours(value, kind, what)._handle
 
 
 def handle_or_none(value: Any, kind: str, what: str) -> Any:

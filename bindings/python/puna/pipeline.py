@@ -7,7 +7,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 
 import numpy as np
 
-from .native import check, created, ffi, handle_of, handle_or_none, integer_array, lib, pointer, sized
+from .native import check, created, ffi, handle_of, handle_or_none, integer_array, lib, ours, pointer, sized
 from .ranker import Examples, Ranker
 from .recommender import User
 
@@ -91,7 +91,7 @@ class Pipeline:
         if of_tasks is not None and of_tasks.shape != (surfaces, len(self._tasks)):
             raise ValueError(f"weights has the shape {of_tasks.shape}, expected {(surfaces, len(self._tasks))}")
         powers = None if exponents is None else array([exponents.get(t, 1) for t in self._tasks], np.float64)
-        described = items._struct(ranker, numbers_may_lack=True)
+        described = ours(items, "Examples", "items")._struct(ranker, numbers_may_lack=True)
         catalogue = sized(
             "puna_catalogue",
             items=described,

@@ -20,6 +20,7 @@ from .native import (
     json_bytes,
     lib,
     one_of,
+    ours,
     pointer,
     read,
     sized,
@@ -219,7 +220,7 @@ class Ranker:
     def score(self, examples: Examples) -> np.ndarray:
         """Probabilities [count, tasks]."""
         p = np.empty((len(examples), len(self.tasks)), dtype=np.float32)
-        struct = examples._struct(self)
+        struct = ours(examples, "Examples", "examples")._struct(self)
         check(lib.puna_ranker_score(self._handle, struct, pointer("float[]", p), p.size))
         return p
 
@@ -233,7 +234,7 @@ class Ranker:
             predicted.shape != shape or predicted.dtype != np.float32 or not predicted.flags.c_contiguous
         ):
             raise ValueError(f"predicted is expected to be a contiguous float32 array of {shape}")
-        e, report = examples._struct(self), sized("puna_ranker_report")
+        e, report = ours(examples, "Examples", "examples")._struct(self), sized("puna_ranker_report")
         o = sized(
             "puna_outcomes",
             values=pointer("float[]", outcomes.values),

@@ -11,6 +11,9 @@ from puna import ads, evaluation, labels
 MODEL = str(pathlib.Path(__file__).parents[3] / "examples" / "bundled" / "puna-austen.gguf")
 
 
+RANKER = {"surfaces": ["s"], "tasks": [{"name": "t"}], "features": [{"name": "f", "rows": 4}], "dim": 2, "hidden": [2]}
+
+
 @pytest.fixture(scope="module")
 def model():
     return puna.Model(MODEL)
@@ -29,6 +32,9 @@ CALLS = {
     "made_at is 5, an int, expected a str": lambda m: ads.plan(m, {}, made_at=5),
     "cap is 'x', a str, expected an int": lambda m: ads.Ledger().add_account("x"),
     "at is 'x', a str, expected a number": lambda m: ads.SpendPlan([1.0]).spent_by("x"),
+    "yesterday is None, expected a Day": lambda m: ads.SpendPlan.learn(None, 5),
+    "examples is 5, an int, expected an Examples": lambda m: puna.Ranker(RANKER).score(5),
+    "config is 5, an int, expected JSON": lambda m: puna.Ranker(5),
     "plan is 5, an int, expected a SpendPlan": lambda m: ads.Pacer(budget=1, expected_auctions=1, plan=5),
     "draft is 'd', a str, expected a Model": lambda m: puna.Engine(m, draft="d"),
     "model is None, expected a Model ": lambda m: puna.Engine(None),

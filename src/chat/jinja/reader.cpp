@@ -139,7 +139,7 @@ class Reader final : public nlohmann::json_sax<Json> {
     return true;
   }
   bool parse_error(size_t position, const std::string&, const nlohmann::detail::exception& e) override {
-    const JsonFault f = json_fault(json_, position, e);
+    const JsonFault f = json_fault(json_, position, e.what());
     fail(Status::bad_file, "%s: not valid JSON in %s: %s", kWhat, f.where().c_str(), f.what.c_str());
   }
 
