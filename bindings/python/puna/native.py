@@ -211,7 +211,7 @@ def ours(value: Any, kind: str, what: str) -> Any:
     """
     if any(c.__name__ == kind and c.__module__.startswith("puna.") for c in type(value).__mro__):
         return value
-    raise TypeError(f"{what} is {described(value)}, expected {'an' if kind[0] in 'AEI' else 'a'} {kind}")
+    raise TypeError(f"{what} is {described(value)}, expected {'an' if kind[0] in 'AEIO' else 'a'} {kind}")
 
 
 def handle_of(value: Any, kind: str, what: str) -> Any:

@@ -71,6 +71,8 @@ class Pipeline:
         exponents: Optional[Dict[str, float]] = None,
         **options: Any,
     ) -> None:
+        ours(ranker, "Ranker", "ranker")
+        ours(items, "Examples", "items")
         self._tasks, self._features, surfaces = (
             ranker.tasks,
             len(ranker.config["features"]),
@@ -91,7 +93,7 @@ class Pipeline:
         if of_tasks is not None and of_tasks.shape != (surfaces, len(self._tasks)):
             raise ValueError(f"weights has the shape {of_tasks.shape}, expected {(surfaces, len(self._tasks))}")
         powers = None if exponents is None else array([exponents.get(t, 1) for t in self._tasks], np.float64)
-        described = ours(items, "Examples", "items")._struct(ranker, numbers_may_lack=True)
+        described = items._struct(ranker, numbers_may_lack=True)
         catalogue = sized(
             "puna_catalogue",
             items=described,

@@ -219,14 +219,16 @@ class Ranker:
 
     def score(self, examples: Examples) -> np.ndarray:
         """Probabilities [count, tasks]."""
-        p = np.empty((len(examples), len(self.tasks)), dtype=np.float32)
         struct = ours(examples, "Examples", "examples")._struct(self)
+        p = np.empty((len(examples), len(self.tasks)), dtype=np.float32)
         check(lib.puna_ranker_score(self._handle, struct, pointer("float[]", p), p.size))
         return p
 
     def learn(self, examples: Examples, outcomes: Outcomes, *, predicted: Optional[np.ndarray] = None) -> RankerReport:
         """One step, of one event or many. `predicted` (float32 [count, tasks]) is filled with what it predicted
         before."""
+        ours(examples, "Examples", "examples")
+        ours(outcomes, "Outcomes", "outcomes")
         shape = (len(examples), len(self.tasks))
         if outcomes.values.shape != shape or (outcomes.weights is not None and outcomes.weights.shape != shape[:1]):
             raise ValueError(f"the outcomes have the shape {outcomes.values.shape}, expected {shape}")
@@ -234,7 +236,7 @@ class Ranker:
             predicted.shape != shape or predicted.dtype != np.float32 or not predicted.flags.c_contiguous
         ):
             raise ValueError(f"predicted is expected to be a contiguous float32 array of {shape}")
-        e, report = ours(examples, "Examples", "examples")._struct(self), sized("puna_ranker_report")
+        e, report = examples._struct(self), sized("puna_ranker_report")
         o = sized(
             "puna_outcomes",
             values=pointer("float[]", outcomes.values),

@@ -30,6 +30,7 @@ from .native import (
     check,
     copied_ids,
     created,
+    described,
     did_you_mean,
     ffi,
     float_view,
@@ -599,6 +600,9 @@ def _append_options(images: "Image | Sequence[Image]", keep_shared: bool, **more
 
 def append_batch(sessions: Sequence[Session], tokens: "Sequence[Iterable[int]]") -> None:
     """One pass over several different sessions of one model; faster than one by one, same bits."""
+    for given, what in ((sessions, "sessions"), (tokens, "tokens")):
+        if not isinstance(given, (list, tuple)):
+            raise TypeError(f"{what} is {described(given)}, expected a list")
     if len(sessions) != len(tokens):
         raise ValueError(f"{len(sessions)} sessions, but {len(tokens)} token lists")
     arrays = [token_array(t) for t in tokens]

@@ -12,6 +12,7 @@ MODEL = str(pathlib.Path(__file__).parents[3] / "examples" / "bundled" / "puna-a
 
 
 RANKER = {"surfaces": ["s"], "tasks": [{"name": "t"}], "features": [{"name": "f", "rows": 4}], "dim": 2, "hidden": [2]}
+EXAMPLES = puna.Examples([0], [[[1]]])
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +35,11 @@ CALLS = {
     "at is 'x', a str, expected a number": lambda m: ads.SpendPlan([1.0]).spent_by("x"),
     "yesterday is None, expected a Day": lambda m: ads.SpendPlan.learn(None, 5),
     "examples is 5, an int, expected an Examples": lambda m: puna.Ranker(RANKER).score(5),
+    "examples is None, expected an Examples": lambda m: puna.Ranker(RANKER).learn(None, [[1]]),
+    "outcomes is None, expected an Outcomes": lambda m: puna.Ranker(RANKER).learn(EXAMPLES, None),
+    "sessions is None, expected a list": lambda m: puna.append_batch(None, [[1]]),
+    "ranker is None, expected a Ranker": lambda m: puna.Pipeline(None, EXAMPLES),
+    "items is None, expected an Examples": lambda m: puna.Pipeline(puna.Ranker(RANKER), None),
     "config is 5, an int, expected JSON": lambda m: puna.Ranker(5),
     "plan is 5, an int, expected a SpendPlan": lambda m: ads.Pacer(budget=1, expected_auctions=1, plan=5),
     "draft is 'd', a str, expected a Model": lambda m: puna.Engine(m, draft="d"),
