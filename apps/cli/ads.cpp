@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/file_kind.h"
 #include "common.h"
 #include "puna/base/error.h"
 #include "verbs.h"
@@ -19,6 +20,7 @@ TextInput::TextInput(const std::string& path) {
     read_ = read_stream(path, kMostOfPipe);
     file_ = {.text = read_, .name = path};
   }
+  require_text_file(file_.text, path == "-" ? "standard input" : path, "a table or JSON lines in UTF-8 text");
 }
 
 void TextInput::drop(size_t bytes) {

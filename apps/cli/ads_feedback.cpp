@@ -105,11 +105,8 @@ void run_add(const EventsFlags& f) {
         const ads::FeedbackCounts counts = store->add(batch);
         all.added += counts.added;
         all.repeated += counts.repeated;
-      } catch (const Error& e) {
-        size_t index = 0;
-        int what = 0;
-        if (sscanf(e.what(), "event %zu: %n", &index, &what) != 1 || index >= lines.size()) throw;
-        fail(e.status(), "%s, line %jd: %s", f.input.c_str(), intmax_t(lines[index]), e.what() + what);
+      } catch (const ads::FeedbackError& e) {
+        fail(e.status(), "%s, line %jd: %s", f.input.c_str(), intmax_t(lines[e.event()]), e.why());
       }
       batch.clear();
       lines.clear();
@@ -217,7 +214,7 @@ OrderedJson write_pairs(const FeedbackFlags& f, const Numbered& n, const std::ma
       ++unlike;
       continue;
     }
-    lines += OrderedJson{{"prompt", chosen.prompt}, {"chosen", chosen.text}, {"rejected", rejected.text}}.dump() + "\n";
+    lines += json_text({{"prompt", chosen.prompt}, {"chosen", chosen.text}, {"rejected", rejected.text}}) + "\n";
     ++written;
     wrong += p.wrong;
   }
@@ -304,7 +301,7 @@ void run_feedback(const FeedbackFlags& f) {
     if (!f.pairs.empty()) report["training"] = write_pairs(f, n, texts);
     if (!f.writers.empty()) report["comparison"] = compare(f, n, texts);
   });
-  if (f.json) return print_format("%s\n", report.dump().c_str());
+  if (f.json) return print_format("%s\n", json_text(report).c_str());
   print_report(report);
 }
 

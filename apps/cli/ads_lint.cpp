@@ -2,6 +2,7 @@
 
 #include "ads.h"
 #include "ads/creative/labelled.h"
+#include "base/format.h"
 #include "base/json.h"
 #include "base/os.h"
 #include "common.h"
@@ -44,6 +45,9 @@ void print_text(const std::string& text, const std::vector<ads::Finding>& findin
                  x.reason.c_str());
 }
 
+OrderedJson json_of(std::optional<double> share) { return share ? OrderedJson(*share) : OrderedJson(); }
+std::string text_of(std::optional<double> share) { return share ? format("%.3f", *share) : "-"; }
+
 void run_labelled(const LintFlags& f, const ads::Linter& linter) {
   const ads::LabelledScores s =
       ads::score_labelled(read_input(f.labelled), f.labelled, linter.rules(), linter.placements());
@@ -56,16 +60,16 @@ void run_labelled(const LintFlags& f, const ads::Linter& linter) {
       rules.push_back({{"rule", r.rule},
                        {"severity", ads::name_of(r.severity)},
                        {"texts", r.labelled},
-                       {"precision", r.precision()},
-                       {"recall", r.recall()}});
+                       {"precision", json_of(r.precision())},
+                       {"recall", json_of(r.recall())}});
     print(json_text({{"texts", s.texts}, {"clean", s.clean}, {"rules", rules}, {"mistakes", s.mistakes}}) + "\n");
     return;
   }
   print_format("%jd texts, %jd of them clean\n%-32s %-7s %6s %10s %7s\n", intmax_t(s.texts), intmax_t(s.clean), "", "",
                "texts", "precision", "recall");
   for (const ads::RuleScore& r : rows)
-    print_format("%-32s %-7s %6jd %10.3f %7.3f\n", r.rule.c_str(), ads::name_of(r.severity), intmax_t(r.labelled),
-                 r.precision(), r.recall());
+    print_format("%-32s %-7s %6jd %10s %7s\n", r.rule.c_str(), ads::name_of(r.severity), intmax_t(r.labelled),
+                 text_of(r.precision()).c_str(), text_of(r.recall()).c_str());
   for (const std::string& m : s.mistakes) print_format("%s\n", m.c_str());
 }
 

@@ -1,9 +1,12 @@
 // puna ads ope: what another policy would have earned, from the log of the one that ran; or why the log cannot say.
 #include <cstdio>
-#include <nlohmann/json.hpp>
+#include <filesystem>
 
 #include "ads.h"
 #include "ads/ope_log.h"
+#include "base/json.h"
+#include "base/nearest.h"
+#include "base/shown.h"
 #include "common.h"
 #include "interrupt.h"
 #include "progress.h"
@@ -11,8 +14,6 @@
 
 namespace puna::cli {
 namespace {
-
-using OrderedJson = nlohmann::ordered_json;
 
 struct OpeFlags {
   std::string log, policy = "uniform";
@@ -56,6 +57,9 @@ void print_table(const ads::LogReport& r, bool conclusive) {
 void run_ope(const OpeFlags& f) {
   TextInput log(f.log);
   std::unique_ptr<TextInput> policy;
+  if (f.policy != "uniform" && f.policy != "-" && !std::filesystem::exists(f.policy))
+    fail(Status::invalid_argument, "--policy is '%s', neither uniform nor a file that is there%s",
+         shown(f.policy).c_str(), did_you_mean(f.policy, std::initializer_list<const char*>{"uniform"}).c_str());
   if (f.policy != "uniform") policy = std::make_unique<TextInput>(f.policy);
   ProgressBar bar("rows");
   size_t before = 0, passes = 0;
@@ -71,7 +75,7 @@ void run_ope(const OpeFlags& f) {
   const bool conclusive = report.refusals.empty() || f.force;
   fprintf(stderr, "%s: %s\n", f.log.c_str(), report.columns.c_str());
   if (f.json)
-    print_format("%s\n", json_of(report, conclusive).dump().c_str());
+    print_format("%s\n", json_text(json_of(report, conclusive)).c_str());
   else
     print_table(report, conclusive);
   for (const std::string& w : report.warnings) warn(w);

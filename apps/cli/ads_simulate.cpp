@@ -1,10 +1,10 @@
 // puna ads simulate pacing|choice|auction: on built-in processes, or on files.
 #include <algorithm>
 #include <cmath>
-#include <nlohmann/json.hpp>
 
 #include "ads.h"
 #include "ads/world_files.h"
+#include "base/json.h"
 #include "base/nearest.h"
 #include "common.h"
 #include "interrupt.h"
@@ -14,8 +14,6 @@
 
 namespace puna::cli {
 namespace {
-
-using OrderedJson = nlohmann::ordered_json;
 
 struct NamedProcess {
   const char* name;
@@ -144,7 +142,7 @@ void run_pacing(const PacingFlags& f) {
   bar.wipe();
   const OrderedJson report = grouped(
       runs, {"value_over_oracle", "used", "overspend", "deviation", "mean_deviation", "money_gone_hour", "value"});
-  if (f.json) return print_format("%s\n", report.dump().c_str());
+  if (f.json) return print_format("%s\n", json_text(report).c_str());
   print_format("%-36s %8s %9s %12s %7s %9s %9s %9s\n", "", "used", "overspend", "value/oracle", "least", "deviation",
                "mean dev", "gone, h");
   for (const OrderedJson& a : report["algorithms"])
@@ -229,7 +227,7 @@ void run_choice(const ChoiceFlags& f) {
   });
   bar.wipe();
   const OrderedJson report = grouped(runs, {"clicks_over_oracle", "clicks", "regret"});
-  if (f.json) return print_format("%s\n", report.dump().c_str());
+  if (f.json) return print_format("%s\n", json_text(report).c_str());
   print_format("%-36s %13s %7s %10s %10s\n", "", "clicks/oracle", "least", "clicks", "regret");
   for (const OrderedJson& a : report["algorithms"])
     print_format("%-36s %13.4f %7.4f %10.1f %10.1f\n", a["name"].get<std::string>().c_str(),
@@ -290,7 +288,7 @@ void run_auction(const AuctionFlags& f) {
   bar.wipe();
   OrderedJson report = grouped(bids, {"surplus", "spent", "value"});
   report["slots"] = grouped(slots, {"revenue", "largest_gain"})["algorithms"];
-  if (f.json) return print_format("%s\n", report.dump().c_str());
+  if (f.json) return print_format("%s\n", json_text(report).c_str());
   print_format("%-28s %12s %12s %12s\n", "", "surplus", "spent", "value");
   for (const OrderedJson& a : report["algorithms"])
     print_format("%-28s %12.1f %12.1f %12.1f\n", a["name"].get<std::string>().c_str(), a["surplus"].get<double>(),

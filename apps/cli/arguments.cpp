@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "base/file_kind.h"
 #include "base/nearest.h"
 #include "base/os.h"
 #include "base/shown.h"
@@ -125,7 +126,9 @@ std::vector<std::string> with_config(CLI::App& app, std::vector<std::string> arg
     fprintf(stderr, "puna: options from %s\n", file.c_str());
   }
   std::vector<std::string> words;
-  for (const ConfigEntry& e : parse_config(os::read_file(file, kLargestConfig), file)) {
+  const std::string toml = os::read_file(file, kLargestConfig);
+  require_text_file(toml, file, "options in TOML");
+  for (const ConfigEntry& e : parse_config(toml, file)) {
     // A key is a name and no more: with a '=' in it, it would bring its own value.
     const CLI::Option* const o = e.key.find('=') == e.key.npos ? option_of(verb, "--" + e.key) : nullptr;
     if (!o || o->check_lname("config") || o->check_lname("help"))
@@ -180,20 +183,78 @@ bool is_of(const std::string& path, const std::string& value) {
 
 }  // namespace
 
-void require_outputs_apart(const CLI::App& verb, const std::vector<Output>& outputs) {
-  namespace fs = std::filesystem;
-  std::error_code no_file;
+namespace {
+
+// A file that will be written, and the option that says so.
+struct OutputFile {
+  const CLI::Option* option;
+  std::string path;
+  std::string name() const { return option->get_name(); }
+};
+
+std::vector<OutputFile> files_of(const std::vector<Output>& outputs) {
+  std::vector<OutputFile> files;
   for (const Output& out : outputs)
     for (const std::string& name : out.option->results())
       for (const std::string& ending : out.endings) {
-        const std::string path = name + ending;
-        if (!fs::is_regular_file(path, no_file)) continue;
-        for (const CLI::Option* other : verb.get_options())
-          for (const std::string& value : values_of(*other))
-            if (other != out.option && is_of(path, value))
-              fail(Status::invalid_argument, "%s would be replaced, and the command reads it: give another %s",
-                   shown(path).c_str(), out.option->get_name().c_str());
+        const std::string last = name.substr(name.find_last_of("/\\") + 1);
+        if (!ending.empty() && (last.empty() || last == "." || last == ".."))
+          fail(Status::invalid_argument, "%s is '%s', which ends with a folder: expected a name, of which %s is made",
+               out.option->get_name().c_str(), shown(name).c_str(), shown(name + "NAME" + ending).c_str());
+        files.push_back({out.option, name + ending});
       }
+  return files;
+}
+
+void require_place(const OutputFile& file) {
+  namespace fs = std::filesystem;
+  std::error_code e;
+  if (fs::is_directory(file.path, e))
+    fail(Status::invalid_argument, "%s: it is a folder, expected the name of a file (%s)", shown(file.path).c_str(),
+         file.name().c_str());
+  const fs::path folder = fs::path(file.path).parent_path();
+  if (!folder.empty() && !fs::exists(folder, e))
+    fail(Status::io, "%s: there is no folder %s for it (%s)", shown(file.path).c_str(), shown(folder.string()).c_str(),
+         file.name().c_str());
+}
+
+bool is_one_file(const std::string& a, const std::string& b) {
+  namespace fs = std::filesystem;
+  std::error_code e;
+  if (a.empty() || b.empty()) return false;
+  if (fs::equivalent(a, b, e)) return true;
+  std::error_code of_a, of_b;
+  const fs::path one = fs::weakly_canonical(fs::absolute(a, of_a), of_a),
+                 other = fs::weakly_canonical(fs::absolute(b, of_b), of_b);
+  return !of_a && !of_b && one == other;
+}
+
+// Two that are one stream (/dev/stdout, a FIFO) are written one behind the other.
+bool is_stream(const std::string& path) {
+  namespace fs = std::filesystem;
+  std::error_code e;
+  return fs::exists(path, e) && !fs::is_regular_file(path, e);
+}
+
+}  // namespace
+
+void require_outputs(const CLI::App& verb, const std::vector<Output>& outputs) {
+  namespace fs = std::filesystem;
+  std::error_code no_file;
+  const std::vector<OutputFile> files = files_of(outputs);
+  for (const OutputFile& file : files) {
+    require_place(file);
+    for (const OutputFile& other : files)
+      if (&other < &file && is_one_file(file.path, other.path) && !is_stream(file.path))
+        fail(Status::invalid_argument, "%s and %s would both be written to %s: give another name to one of them",
+             other.name().c_str(), file.name().c_str(), shown(file.path).c_str());
+    if (!fs::is_regular_file(file.path, no_file)) continue;
+    for (const CLI::Option* other : verb.get_options())
+      for (const std::string& value : values_of(*other))
+        if (other != file.option && is_of(file.path, value))
+          fail(Status::invalid_argument, "%s would be replaced, and the command reads it: give another %s",
+               shown(file.path).c_str(), file.name().c_str());
+  }
 }
 
 }  // namespace puna::cli

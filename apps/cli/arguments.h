@@ -45,8 +45,9 @@ struct VerbRules {
 // A usage error naming an option that is given and would not be read, or that is given empty and may not be.
 void require_read(const CLI::Option& option, bool is_read, const std::string& where);
 void require_all_read(const CLI::App& verb, const VerbRules& rules);
-// Error{invalid_argument} when a file that is there and would be written is one that another option of the verb names:
-// it would be replaced by what was made of it.
-void require_outputs_apart(const CLI::App& verb, const std::vector<Output>& outputs);
+// Before the verb does anything, what would be refused when it writes. Error{invalid_argument}: an output that is a
+// folder, or has no folder to stand in; names made of one that is none ("runs/"); two outputs that are one file; a file
+// that another option of the verb names, which would be replaced by what was made of it.
+void require_outputs(const CLI::App& verb, const std::vector<Output>& outputs);
 
 }  // namespace puna::cli

@@ -191,8 +191,8 @@ class Answers {
 void run_batch(const BatchFlags& f) {
   const std::vector<std::string> input = lines_of(read_input(f.in));
   const auto total = int64_t(input.size() - size_t(std::count_if(input.begin(), input.end(), is_blank)));
-  Answers answers(f.out, f.overwrite ? Before() : read_before(f.out, int64_t(input.size())));
-  const auto left_by_others = int64_t(answers.count());
+  Before before = f.overwrite ? Before() : read_before(f.out, int64_t(input.size()));
+  const auto left_by_others = int64_t(before.answers.size());
   if (left_by_others > 0)
     fprintf(stderr, "puna: %s has %jd answers already: going on\n", f.out.c_str(), intmax_t(left_by_others));
   const ModelPtr model = f.model.open();
@@ -201,6 +201,7 @@ void run_batch(const BatchFlags& f) {
   options.session = f.session.read();
   options.max_running = f.parallel;
   Engine engine(model, options);
+  Answers answers(f.out, std::move(before));  // when all is well: answers of before are not lost to a wrong option
 
   struct Live {
     int64_t line;

@@ -2,8 +2,7 @@
 #include <algorithm>
 #include <functional>
 
-#include <nlohmann/json.hpp>
-
+#include "base/json.h"
 #include "bench_parallel.h"
 #include "bench_serve.h"
 #include "common.h"
@@ -104,7 +103,7 @@ void run_bench(const BenchFlags& f) {
       out["long_first_token_s"] = s.long_first;
     }
   }
-  if (f.json) return print(out.dump() + "\n");
+  if (f.json) return print(json_text(out) + "\n");
   for (const auto& [key, value] : out.items())
     print_format("%-15s %s\n", key.c_str(),
                  value.is_string() ? value.get<std::string>().c_str() : value.dump().c_str());

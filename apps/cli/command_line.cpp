@@ -115,7 +115,7 @@ void Verb::config(const char* help, const char* usual) const {
 void Verb::run(std::function<void()> action) const {
   app_->callback([app = app_, rules = rules_, action = std::move(action)] {
     require_all_read(*app, *rules);
-    require_outputs_apart(*app, rules->outputs);
+    require_outputs(*app, rules->outputs);
     action();
   });
 }

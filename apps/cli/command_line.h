@@ -53,8 +53,8 @@ class Verb {
   Option option(const char* name, int64_t& value, const char* help) const;
   Option option(const char* name, uint64_t& value, const char* help) const;
   Option option(const char* name, float& value, const char* help) const;
-  // A file that the verb writes, or, with endings, files whose names are made of the value: none may be one that
-  // another option names.
+  // A file that the verb writes, or, with endings, files whose names are made of the value. What cannot be written, is
+  // another output as well, or is named by another option is refused before the verb begins.
   Option output(const char* name, std::string& value, const char* help, std::vector<std::string> endings = {""}) const;
   Option flag(const char* name, bool& value, const char* help) const;
   // --config FILE: a TOML file with options by their long names. `usual`: what is read without the option where there

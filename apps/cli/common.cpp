@@ -14,6 +14,7 @@
 #include <unistd.h>
 #endif
 
+#include "base/file_kind.h"
 #include "base/json.h"
 #include "base/os.h"
 #include "interrupt.h"
@@ -46,7 +47,7 @@ void ModelFlags::add(const Verb& verb, bool required) {
   const Option model = verb.option("MODEL", path, "a GGUF file or a Hugging Face folder");
   if (required) model.required();
   add_computing(verb);
-  verb.option(
+  verb.output(
       "--packed", packed,
       "file for the packed weights: made when it is missing or stale, then mapped (fast starts, models beyond memory)");
   verb.option("--mmproj", projector, "a GGUF with the vision encoder of a text model's GGUF");
@@ -189,7 +190,9 @@ void write_model(const Model& model, const std::string& path, SaveOptions option
 }
 
 std::string read_input(const std::string& path) {
-  return path == "-" ? read_stream(path, kLargestInput) : os::read_file(path, kLargestInput);
+  std::string text = path == "-" ? read_stream(path, kLargestInput) : os::read_file(path, kLargestInput);
+  require_text_file(text, path == "-" ? "standard input" : path, "text in UTF-8");
+  return text;
 }
 
 std::string read_stream(const std::string& path, uint64_t most) {

@@ -62,7 +62,7 @@ DType weight_type(const std::string& name);
 // another type than asked.
 void write_model(const Model& model, const std::string& path, SaveOptions options, const Interrupt& interrupt);
 
-// The whole file, or standard input for "-".
+// A whole text, or standard input for "-". Error{unsupported} when it is a picture, a database, ...
 std::string read_input(const std::string& path);
 // All that comes out of a pipe, or of standard input for "-". Error{io} past `most` bytes.
 std::string read_stream(const std::string& path, uint64_t most);

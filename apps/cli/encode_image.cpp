@@ -1,6 +1,5 @@
 // puna encode-image: what the text model sees of a picture, as a NumPy file.
-#include <nlohmann/json.hpp>
-
+#include "base/json.h"
 #include "npy.h"
 #include "pictures.h"
 #include "puna/base/error.h"
@@ -38,7 +37,7 @@ void run_encode_image(const EncodeImageFlags& f) {
     info["tokens"] = images[0]->tokens().size();
   }
   info["encode_seconds"] = seconds_now() - start;
-  print(info.dump() + "\n");
+  print(json_text(info) + "\n");
 }
 
 }  // namespace

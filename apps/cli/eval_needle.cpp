@@ -1,4 +1,5 @@
 // puna eval needle: numbers at every depth of texts of several lengths, found or not.
+#include <algorithm>
 #include <charconv>
 
 #include "base/json.h"
@@ -39,6 +40,8 @@ std::vector<int64_t> numbers_of(const std::string& list) {
     if (read.ec != std::errc() || read.ptr != list.data() + end || n < 1)
       fail(Status::invalid_argument, "--lengths: '%s' is no length, expected as in 1024,2048",
            shown(list.substr(at, end - at)).c_str());
+    if (std::find(all.begin(), all.end(), n) != all.end())
+      fail(Status::invalid_argument, "--lengths has %jd twice: each is a column of its own", intmax_t(n));
     all.push_back(n);
     at = end + 1;
   }

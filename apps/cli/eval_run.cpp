@@ -1,5 +1,6 @@
 // puna eval run: a task on a model. Every answer is written down as it comes, so that a run which is stopped or killed
 // goes on where it was.
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <optional>
@@ -68,8 +69,8 @@ class Journal {
     if (os::is_file(path)) {
       std::string text = os::read_file(path, kLargestJournal);
       text.resize(text.rfind('\n') + 1);  // a line that a kill cut short is no answer
-      const bool finished = text.ends_with(kEnd);
-      if (!resume && !finished && !text.empty())
+      const bool finished = text.ends_with(kEnd), has_answers = text.find('\n') + 1 < text.size();
+      if (!resume && !finished && has_answers)
         fail(Status::invalid_argument,
              "%s has the answers of a run that was stopped: --resume goes on with them; delete the file to begin anew",
              path.c_str());
@@ -77,10 +78,15 @@ class Journal {
     } else if (resume) {
       fail(Status::invalid_argument, "--resume: %s is not there: no run was stopped under this name", path.c_str());
     }
-    file_ = std::make_unique<os::AppendedFile>(path, keep);
-    if (keep == 0) write(header);
+    keep_ = keep;
+    if (keep == 0) header_ = header;
   }
-  void write(const std::string& line) {
+  // The first line makes the file: a run that fails before it has an answer leaves nothing.
+  void write(std::string line) {
+    if (!file_) {
+      file_ = std::make_unique<os::AppendedFile>(path_, keep_);
+      line.insert(0, header_);
+    }
     std::string why;
     if (file_->append(line.data(), line.size(), why) != line.size())
       fail(Status::io, "%s: cannot write: %s", path_.c_str(), why.c_str());
@@ -126,7 +132,8 @@ class Journal {
     const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), seconds);
     return error == std::errc() && std::isfinite(seconds) ? seconds : 0;
   }
-  std::string path_;
+  std::string path_, header_;  // header_: that is still to be written
+  uint64_t keep_ = 0;
   std::unique_ptr<os::AppendedFile> file_;
   int64_t restored_ = 0;
   double seconds_ = 0;
@@ -150,6 +157,11 @@ std::vector<int64_t> item_list(const std::string& list) {
     for (int64_t n = from; n <= to; ++n) all.push_back(n);
     at = end + 1;
   }
+  std::vector<int64_t> sorted = all;
+  std::sort(sorted.begin(), sorted.end());
+  const auto twice = std::adjacent_find(sorted.begin(), sorted.end());
+  if (twice != sorted.end())
+    fail(Status::invalid_argument, "--items has %jd twice: each item is asked once", intmax_t(*twice));
   return all;
 }
 
@@ -255,7 +267,7 @@ void add_eval_run(const Verb& eval_group) {
   verb.output("--out", f->out,
               "the files' name (default TASK.MODEL): NAME.json, NAME.jsonl with a line an item, NAME.html, and "
               "NAME.answers while it runs",
-              {".json", ".jsonl", ".html"});
+              {".json", ".jsonl", ".html", ".answers"});
   verb.flag("--resume", f->resume, "go on with the answers of a run that was stopped");
   const Option limit = verb.option("--limit", f->options.limit, "the first so many items (default 0 = all)");
   limit.at_least(0);

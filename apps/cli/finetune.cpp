@@ -92,7 +92,8 @@ void add_dpo(CLI::App& app) {
   const Verb verb(app, "dpo",
                   "Teach a model which of two answers is better: a LoRA adapter by direct preference optimisation");
   add_flags(verb, *f, /*pairs=*/true);
-  verb.option("--beta", f->beta, "how far the model may go from where it was (default 0.1; less is further)");
+  verb.option("--beta", f->beta, "how far the model may go from where it was (default 0.1; less is further)")
+      .within(1e-6, 1e6);
   verb.run([f] {
     tune(*f, [&](train::Trainer& trainer, const ModelPtr& model, HeldOut& held_out, bool verbose) {
       trainer.learn(read_pairs(f->training.data, model, f->training.data_options(), verbose ? "data" : nullptr));

@@ -1,8 +1,7 @@
 // puna generate: raw text in, raw text out, no chat template.
 #include "puna/runtime/generate.h"
 
-#include <nlohmann/json.hpp>
-
+#include "base/json.h"
 #include "common.h"
 #include "grammars.h"
 #include "interrupt.h"
@@ -60,7 +59,7 @@ void run_generate(const GenerateFlags& f) {
         {"drafts", {{"accepted", result.accepted_drafts}, {"rejected", result.rejected_drafts}}},
         {"seconds",
          {{"load", load_seconds}, {"prompt", result.prompt_seconds}, {"generate", result.generate_seconds}}}};
-    print(out.dump() + "\n");
+    print(json_text(out) + "\n");
   } else {
     if (is_terminal(stdout)) print("\n");
     f.drafts.report(result.accepted_drafts, result.rejected_drafts);

@@ -24,6 +24,7 @@
 #include "puna/base/error.h"
 #include "puna/eval/compare.h"
 #include "puna/runtime/adapter_file.h"
+#include "run_log.h"
 #include "training_data.h"
 #include "verbs.h"
 
@@ -61,7 +62,8 @@ std::optional<OrderedJson> KeptRound::find() const {
   if (!os::is_file(path_)) return std::nullopt;
   OrderedJson kept = parse_ordered_json(os::read_file(path_, kLargest), path_.c_str());
   const JsonGuard guard(kept);
-  if (!kept.is_object() || kept.value("made_from", "") != made_from_ || !kept.contains("results")) return std::nullopt;
+  const auto from = kept.is_object() ? kept.find("made_from") : kept.end();
+  if (from == kept.end() || !is_text(*from, made_from_) || !kept.contains("results")) return std::nullopt;
   return std::move(kept["results"]);
 }
 
@@ -96,6 +98,25 @@ Hash hash_of_learning(const ImproveFlags& f) {
   for (const int64_t n : {f.learn.rank, f.learn.epochs, f.learn.step_tokens}) hash.add_value(n);
   for (const float x : {f.learn.learning_rate, f.learn.beta}) hash.add_value(x);
   return hash;
+}
+
+void fail_changed(const std::string& path) {
+  fail(Status::bad_file, "%s was changed since it was written: delete it, and it is made again", path.c_str());
+}
+
+void require_begun(const ImproveFlags& f) {
+  if (!f.resume) return;
+  if (os::is_directory(f.out))
+    for (const std::string& name : os::list_folder(f.out))
+      if (name == "base" || name.find("-seed") != name.npos) return;
+  fail(Status::invalid_argument, "--resume: there is no run in %s to go on with; without it one begins", f.out.c_str());
+}
+
+void require_learnable(const ImproveFlags& f, const ModelPtr& model) {
+  LearnOptions options = f.learn;
+  options.dpo = f.method == "dpo" || !f.pairs.empty();
+  options.providers = f.model.providers_of_training();
+  const AdapterTraining training(model, options);
 }
 
 void require_own_reports(const ImproveFlags& f) {
@@ -166,11 +187,14 @@ std::vector<Score> base_scores(const ImproveFlags& f, const ModelPtr& model, con
   if (os::is_file(path)) {
     Json kept = parse_json(os::read_file(path, uint64_t(1) << 30), path.c_str());
     const JsonGuard guard(kept);
-    if (kept.value("fingerprint", "") == print && kept["scores"].size() == items.size()) {
-      std::vector<Score> scores;
-      for (const Json& ll : kept["scores"]) scores.push_back({ll.get<std::vector<double>>()});
-      return scores;
-    }
+    if (!kept.is_object()) fail_changed(path);
+    if (is_text(kept["fingerprint"], print) && kept["scores"].size() == items.size()) try {
+        std::vector<Score> scores;
+        for (const Json& ll : kept["scores"]) scores.push_back({ll.get<std::vector<double>>()});
+        return scores;
+      } catch (const Json::exception&) {
+        fail_changed(path);
+      }
   }
   std::vector<Score> scores = score_items(model, nullptr, items, ("scoring " + name).c_str(), interrupt);
   os::make_folder(f.out + "/base");
@@ -250,7 +274,7 @@ OrderedJson json_of(const Outcome& o) {
           {"regression", json_of(o.regression)}};
 }
 
-Outcome outcome_of(const OrderedJson& j, const Tests& tests) {
+Outcome outcome_of(const OrderedJson& j, const Tests& tests, const std::string& path) {
   Outcome o;
   try {
     o.steps = j.at("steps");
@@ -261,10 +285,10 @@ Outcome outcome_of(const OrderedJson& j, const Tests& tests) {
     o.held_out = scores_of(j.at("held_out"));
     o.regression = scores_of(j.at("regression"));
   } catch (const OrderedJson::exception&) {
-    fail(Status::bad_file, "round.json was changed since: delete it, and the model is learned again");
+    fail_changed(path);
   }
   if (o.held_out.size() != tests.held_out.all.size() || o.regression.size() != tests.regression.all.size())
-    fail(Status::bad_file, "round.json was changed since: delete it, and the model is learned again");
+    fail_changed(path);
   return o;
 }
 
@@ -291,7 +315,7 @@ Outcome outcome(const ImproveFlags& f, const Round& r, const ModelPtr& model, co
   if (f.resume && os::is_directory(r.folder + "/adapter"))
     if (const auto before = kept.find()) {
       fprintf(stderr, "puna: %s: was learned already\n", r.name.c_str());
-      return outcome_of(*before, tests);
+      return outcome_of(*before, tests, r.folder + "/round.json");
     }
   LearnOptions options = f.learn;
   options.dpo = f.method == "dpo";
@@ -337,7 +361,8 @@ bool is_label_store(std::string_view begin, bool has_log) {
   return id == "PUla" || (has_log && id == std::string_view("\0\0\0\0", 4));
 }
 
-void require_folder(const ImproveFlags& f, const std::string& folder) {
+// What stands in the way of a round, of all rounds before the first begins.
+void require_free(const ImproveFlags& f, const std::string& folder) {
   const std::string db = folder + "/labels.db";
   if (!os::is_file(db) || f.resume) return;
   const bool has_log = os::is_file(db + "-wal");
@@ -346,12 +371,20 @@ void require_folder(const ImproveFlags& f, const std::string& folder) {
   if (!f.overwrite)
     fail(Status::invalid_argument, "%s has the labels of a run: --resume goes on with them, --overwrite begins anew",
          folder.c_str());
+}
+
+void make_round(const ImproveFlags& f, const std::string& folder) {
+  os::make_folder(folder);
+  if (!f.overwrite) return;
   for (const char* file : {"labels.db", "labels.db-wal", "labels.db-shm", "round.json"})
     std::remove((folder + "/" + file).c_str());
 }
 
 void run_improve(const ImproveFlags& f) {
   if (f.model.path.empty()) usage_error_missing("MODEL");
+  require_makeable(f.out);
+  require_own_reports(f);
+  require_begun(f);
   PUNA_REQUIRE(f.method == "sft" || f.method == "dpo", "--method is '%s', expected sft or dpo", f.method.c_str());
   if (!f.pairs.empty()) return improve_by_pairs(f);
   if (f.pool.empty() || f.held_out.empty()) usage_error_missing("--pool and --held-out, or --pairs");
@@ -364,6 +397,12 @@ void run_improve(const ImproveFlags& f) {
       PUNA_REQUIRE(arms[a].name != arms[b].name, "--arm has %s twice: each is a model of its own",
                    arms[a].name.c_str());
   const std::vector<uint64_t> seeds = seeds_of(f.seeds);
+  label::method_of(f.decide);
+  const auto folder_of = [&](const Arm& arm, uint64_t seed) {
+    return f.out + "/" + arm.name + "-seed" + std::to_string(seed);
+  };
+  for (const Arm& arm : arms)
+    for (const uint64_t seed : seeds) require_free(f, folder_of(arm, seed));
   Items pool = read(f.pool);
   Tests tests{read(f.held_out), f.regression.empty() ? Items() : read(f.regression)};
   require_answers(tests.held_out, "--held-out");
@@ -398,9 +437,9 @@ void run_improve(const ImproveFlags& f) {
       fail(Status::invalid_argument, "%s has %zu items that may be labelled, fewer than the budget of %jd",
            f.pool.c_str(), kept, intmax_t(a.labels));
 
-  os::make_folder(f.out);
-  require_own_reports(f);
   const ModelPtr model = f.model.open(/*trains=*/true);
+  require_learnable(f, model);
+  os::make_folder(f.out);
   Interrupt interrupt;
   const double start = seconds_now();
   const std::vector<Score> held = base_scores(f, model, tests.held_out.all, "held-out", interrupt);
@@ -418,9 +457,8 @@ void run_improve(const ImproveFlags& f) {
       r.arm = arm.name;
       r.seed = seed;
       r.name = arm.name + "-seed" + std::to_string(seed);
-      r.folder = f.out + "/" + r.name;
-      os::make_folder(r.folder);
-      require_folder(f, r.folder);
+      r.folder = folder_of(arm, seed);
+      make_round(f, r.folder);
       std::vector<int64_t> chosen = order_of(pool, scores, arm.choose, seed);
       chosen.resize(size_t(arm.labels));
       const Decided decided = labels_in(f, r.folder, pool, chosen);
@@ -529,8 +567,9 @@ void add_improve(CLI::App& app) {
           .read_when(by_items, kItems)};
   verb.option("--rank", f->learn.rank, "of the adapter (default 8)").at_least(1);
   verb.option("--epochs", f->learn.epochs, "times through the labels (default 4)").at_least(1);
-  verb.option("--lr", f->learn.learning_rate, "learning rate (default 1e-3)");
+  verb.option("--lr", f->learn.learning_rate, "learning rate (default 1e-3)").within(1e-9, 100);
   verb.option("--beta", f->learn.beta, "dpo: how far the model may go from where it was (default 0.1)")
+      .within(1e-6, 1e6)
       .read_when([f] { return !f->pairs.empty() || f->method == "dpo"; }, "with --method dpo, or --pairs");
   verb.option("--step-tokens", f->learn.step_tokens, "tokens of a step (default 1024)").at_least(1);
   verb.option("--max-tokens", f->max_tokens, "with --pairs: longer ones are left out (default 256)")

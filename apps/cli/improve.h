@@ -44,6 +44,12 @@ class KeptRound {
 Hash hash_of_learning(const ImproveFlags& flags);
 // The report of --out: Error{invalid_argument} when something of that name is there that is no report of ours.
 void require_own_reports(const ImproveFlags& flags);
+// With --resume: Error{invalid_argument} when --out has nothing that could be gone on with.
+void require_begun(const ImproveFlags& flags);
+// Before anything is made: what learning itself would refuse.
+void require_learnable(const ImproveFlags& flags, const ModelPtr& model);
+// Error{bad_file} of a file of --out whose values are not as they were written.
+[[noreturn]] void fail_changed(const std::string& path);
 
 // From preference pairs: what of held-out pairs the model orders rightly after DPO, and what became of its perplexity.
 void improve_by_pairs(const ImproveFlags& flags);

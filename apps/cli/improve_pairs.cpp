@@ -91,7 +91,15 @@ void improve_by_pairs(const ImproveFlags& f) {
   const std::vector<uint64_t> seeds = seeds_of(f.seeds);
   if (!f.arms.empty() && f.arms != std::vector<std::string>{"random"})
     fail(Status::invalid_argument, "--arm: pairs are chosen at random");
+  const auto folder_of = [&](uint64_t seed) { return f.out + "/pairs-seed" + std::to_string(seed); };
+  for (const uint64_t seed : seeds)
+    if (os::is_directory(folder_of(seed)) && !f.resume && !f.overwrite)
+      fail(Status::invalid_argument,
+           "%s has a model that was learned: --resume goes on behind it, --overwrite begins anew",
+           folder_of(seed).c_str());
+  const std::string text = f.text.empty() ? "" : read_input(f.text);  // once: it may be standard input
   const ModelPtr model = f.model.open(/*trains=*/true);
+  require_learnable(f, model);
   std::vector<Pair> pairs, held;
   stoppable([&](const Watch& watch) {
     pairs = read_rows(f.pairs, model, f.max_tokens, watch);
@@ -116,13 +124,6 @@ void improve_by_pairs(const ImproveFlags& f) {
     fail(Status::invalid_argument, "%s has %zu pairs that may be learned, fewer than the budget of %jd",
          f.pairs.c_str(), usable.size(), intmax_t(budget));
   os::make_folder(f.out);
-  require_own_reports(f);
-  const auto folder_of = [&](uint64_t seed) { return f.out + "/pairs-seed" + std::to_string(seed); };
-  for (const uint64_t seed : seeds)
-    if (os::is_directory(folder_of(seed)) && !f.resume && !f.overwrite)
-      fail(Status::invalid_argument,
-           "%s has a model that was learned: --resume goes on behind it, --overwrite begins anew",
-           folder_of(seed).c_str());
   Interrupt interrupt;
   const auto stop = [&] { return interrupt.requested(); };
   std::vector<train::Preference> held_out;
@@ -142,7 +143,6 @@ void improve_by_pairs(const ImproveFlags& f) {
   made_from.add_value(budget);
   for (const int64_t i : usable) add_to(made_from, pairs[size_t(i)].tokens);
   for (const train::Preference& p : held_out) add_to(made_from, p);
-  const std::string text = f.text.empty() ? "" : read_input(f.text);  // once: it may be standard input
   made_from.add(text);
   std::optional<double> before;
   double error = 0;
@@ -157,7 +157,9 @@ void improve_by_pairs(const ImproveFlags& f) {
     of_seed.add_value(seed);
     const KeptRound kept(folder_of(seed), of_seed.value());
     const auto found = f.resume ? kept.find() : std::nullopt;
-    if (found && found->is_array() && found->size() == 2) {
+    if (found) {
+      if (!found->is_array() || found->size() != 2 || !(*found)[0].is_string() || !(*found)[1].is_string())
+        fail_changed(folder_of(seed) + "/round.json");
       fprintf(stderr, "puna: seed %ju was learned already\n", uintmax_t(seed));
       say_before((*found)[0].get<std::string>());
       say((*found)[1].get<std::string>());

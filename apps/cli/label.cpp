@@ -65,6 +65,14 @@ std::vector<std::string> split_names(const std::vector<std::string>& words) {
   return names;
 }
 
+void say_if_random(label::LabelStore& store, const label::Project& project, label::Order order) {
+  if ((order != label::Order::entropy && order != label::Order::margin) || store.has_uncertainty(project.id)) return;
+  fprintf(stderr,
+          "puna: note: --order %s is random in project '%s' as yet: of none of its items is known how uncertain it is; "
+          "puna label infer --save keeps that\n",
+          label::kOrderNames[int(order)], printable(project.name).c_str());
+}
+
 namespace {
 
 using namespace label;
@@ -82,6 +90,7 @@ void run_next(const NextFlags& f) {
   const Project project = store->project(f.at.project);
   AssignOptions options;
   options.order = order_of(f.order);
+  say_if_random(*store, project, options.order);
   options.gold_every = f.gold_every;
   options.lease_ms = f.lease * 1000;
   const std::optional<Item> item = store->next(project.id, f.by, kind_of(f.kind), options, milliseconds_now());

@@ -28,6 +28,9 @@ void add_label_quality(const Verb& label_group);  // agree, infer, adjudicate
 void add_label_texts(const Verb& label_group);    // dedup, contaminated
 void add_label_serve(const Verb& label_group);    // serve
 
+// Says on standard error that an order by uncertainty is random as yet.
+void say_if_random(label::LabelStore& store, const label::Project& project, label::Order order);
+
 int64_t milliseconds_now();  // since 1970
 void say_notes(const std::vector<std::string>& notes);
 // "a,b,c" of every word; names with commas cannot be given so.

@@ -27,13 +27,30 @@ struct CreateFlags {
   int64_t wanted = 1;
 };
 
+// What failed leaves no new store behind, unless somebody else has written to it meanwhile. Who waits for this
+// transaction to end is told that the file has gone.
+void write_new(const LabelFlags& at, FunctionRef<void(LabelStore&)> write) {
+  const bool is_new = !os::is_file(at.file());
+  const auto store = at.open(true);
+  try {
+    write(*store);
+  } catch (const Error&) {
+    if (is_new)
+      store->write([&] {
+        if (!store->projects().empty()) return;
+        for (const char* ending : {"", "-wal", "-shm"}) std::remove((at.file() + ending).c_str());
+      });
+    throw;
+  }
+}
+
 void run_create(const CreateFlags& f) {
   Project p;
   p.name = f.name;
   p.type = type_of(f.type);
   p.labels = split_names(f.labels);
   p.wanted = f.wanted;
-  f.at.open(true)->create(p);
+  write_new(f.at, [&](LabelStore& store) { store.create(p); });
 }
 
 void add_label_create(const Verb& label_group) {
@@ -69,15 +86,6 @@ void require_same_project(const ImportFlags& f, LabelStore& store) {
   }
 }
 
-// An import that failed leaves no store behind, unless somebody else has written to it meanwhile. Who waits for this
-// transaction to end is told that the file has gone.
-void remove_if_empty(LabelStore& store, const std::string& file) {
-  store.write([&] {
-    if (!store.projects().empty()) return;
-    for (const char* ending : {"", "-wal", "-shm"}) std::remove((file + ending).c_str());
-  });
-}
-
 void run_import(ImportFlags& f) {
   ImportOptions& o = f.options;
   o.format = format_of(f.format);
@@ -89,16 +97,11 @@ void run_import(ImportFlags& f) {
   o.now = milliseconds_now();
   const SourcePtr source = open_path_source(f.file);
   const std::string_view bytes(reinterpret_cast<const char*>(source->data()), size_t(source->size()));
-  const bool is_new = !os::is_file(f.at.file());
-  const auto store = f.at.open(true);
-  require_same_project(f, *store);
   ImportReport r;
-  try {
-    r = stoppable([&](const Watch& watch) { return import_labels(*store, bytes, f.file, o, watch); });
-  } catch (const Error&) {
-    if (is_new) remove_if_empty(*store, f.at.file());
-    throw;
-  }
+  write_new(f.at, [&](LabelStore& store) {
+    require_same_project(f, store);
+    r = stoppable([&](const Watch& watch) { return import_labels(store, bytes, f.file, o, watch); });
+  });
   say_notes(r.notes);
   print_format("%s: %jd rows, %jd items, %jd labels%s", printable(r.project.name).c_str(), r.rows, r.items, r.labels,
                r.made ? " (a new project)" : "");

@@ -31,6 +31,7 @@ void run_serve(ServeFlags& f) {
   for (const Option& o : f.of_pairs) o.require_read(has(label::Type::pairwise), "of projects of the type pairwise");
   for (const Option& o : f.of_spans) o.require_read(has(label::Type::spans), "of projects of the type spans");
   f.desk.assign.order = label::order_of(f.order);
+  for (const label::Project& p : projects) say_if_random(*store, p, f.desk.assign.order);
   f.desk.assign.gold_every = f.gold_every;
   f.desk.assign.lease_ms = f.lease * 1000;
   desk::ApiOptions api_options;

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <optional>
 
+#include "base/file_kind.h"
 #include "base/json.h"
 #include "base/nearest.h"
 #include "base/os.h"
@@ -33,8 +34,16 @@ struct Texts {
   std::vector<std::string_view> views() const { return {texts.begin(), texts.end()}; }
 };
 
-std::string_view bytes_of(const SourcePtr& source) {
-  return {reinterpret_cast<const char*>(source->data()), size_t(source->size())};
+// Of a file that is text, without its byte order mark. Words are looked for in it, so it has to be one.
+std::string_view text_of(const SourcePtr& source, const std::string& path, const Watch& watch) {
+  const std::string_view bytes(reinterpret_cast<const char*>(source->data()), size_t(source->size()));
+  require_text_file(bytes, path, "JSON lines or text in UTF-8");
+  const size_t at = find_non_text(bytes, watch);
+  if (at != bytes.npos)
+    fail(Status::bad_file, "%s, line %jd: byte 0x%02x is no text in UTF-8", path.c_str(),
+         intmax_t(1 + std::count(bytes.begin(), bytes.begin() + std::ptrdiff_t(at), '\n')),
+         unsigned(static_cast<unsigned char>(bytes[at])));
+  return without_bom(bytes);
 }
 
 bool is_json(std::string_view bytes) {
@@ -57,7 +66,7 @@ std::string joined(std::string_view object, const std::vector<std::string>& fiel
 Texts of_file(const std::string& path, const std::vector<std::string>& fields,
               FunctionRef<void(bool, const char*)> require_fields, const Watch& watch) {
   const SourcePtr source = open_path_source(path);
-  const std::string_view bytes = without_bom(bytes_of(source));
+  const std::string_view bytes = text_of(source, path, watch);
   Texts t;
   if (!is_json(bytes)) {  // a line a text
     require_fields(false, ("of JSON, and " + path + " has a text a line").c_str());
@@ -181,8 +190,8 @@ struct ContaminatedFlags {
 
 void search(ContaminationIndex& index, const std::string& path, const Watch& watch) {
   const SourcePtr source = open_path_source(path);
-  const std::string_view bytes = bytes_of(source);
-  if (!is_json(bytes)) return index.search(without_bom(bytes), path, watch);
+  const std::string_view bytes = text_of(source, path, watch);
+  if (!is_json(bytes)) return index.search(bytes, path, watch);
   io::each_row(bytes, path, watch, [&](const io::Place& place, std::string_view object) {
     index.search(joined(object, {}, watch), place.text(), watch);
   });

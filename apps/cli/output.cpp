@@ -6,6 +6,7 @@
 #include <cstdarg>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 
 #ifndef _WIN32
 #include <fcntl.h>
@@ -39,7 +40,13 @@ void write_text(const std::string& path, const std::string& text) {
 
 void require_ours(const std::string& path, FunctionRef<bool(std::string_view)> is_ours, const char* instead) {
   constexpr uint64_t kBegin = 4096;
-  if (!os::is_file(path) || os::file_stamp(path).bytes == 0) return;
+  std::error_code e;
+  const auto status = std::filesystem::status(path, e);
+  if (!std::filesystem::exists(status)) return;
+  if (!std::filesystem::is_regular_file(status))
+    fail(Status::invalid_argument, "%s is there, and is %s, expected a file or nothing: %s", path.c_str(),
+         std::filesystem::is_directory(status) ? "a folder" : "no regular file", instead);
+  if (os::file_stamp(path).bytes == 0) return;
   const os::MappedFile file(path);
   const std::string_view begin(reinterpret_cast<const char*>(file.data()), size_t(std::min(file.size(), kBegin)));
   if (!is_ours(begin))

@@ -14,7 +14,8 @@ __attribute__((format(printf, 1, 2))) void print_format(const char* format, ...)
 
 void write_text(const std::string& path, const std::string& text);
 // For names that are made of another one (NAME.json), under which anything may lie: what is there and was not written
-// by us is never replaced. `is_ours` sees how the file begins (at most 4096 bytes); one that is empty is nobody's.
+// by us is never replaced, nor is a folder, a FIFO or a device written to. `is_ours` sees how the file begins (at most
+// 4096 bytes); one that is empty is nobody's.
 // Error{invalid_argument} names the file; `instead` says how to go on ("give another --out").
 void require_ours(const std::string& path, FunctionRef<bool(std::string_view begin)> is_ours, const char* instead);
 

@@ -1,6 +1,5 @@
 // puna perplexity: how well a model predicts a text, over disjoint windows.
-#include <nlohmann/json.hpp>
-
+#include "base/json.h"
 #include "common.h"
 #include "interrupt.h"
 #include "progress.h"
@@ -43,7 +42,7 @@ void run_perplexity(const PerplexityFlags& f) {
     const nlohmann::ordered_json out = {{"mean_nll", p.mean_nll},     {"standard_error", p.standard_error},
                                         {"perplexity", p.perplexity}, {"scored_tokens", p.scored_tokens},
                                         {"windows", p.windows},       {"ctx", f.window}};
-    print(out.dump() + "\n");
+    print(json_text(out) + "\n");
   } else {
     print_format("mean NLL   %.5f +- %.5f nats\nperplexity %.4f\n%jd tokens scored in %jd windows of %jd\n", p.mean_nll,
                  p.standard_error, p.perplexity, p.scored_tokens, p.windows, f.window);

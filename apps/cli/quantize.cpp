@@ -33,24 +33,25 @@ void run_quantize(const QuantizeFlags& f) {
   SaveOptions options;
   options.matrices = weight_type(f.type);
   const ModelPtr model = f.model.open();
+  std::vector<int32_t> calibration, measured;  // both before anything is written
+  if (!f.calibrate.empty()) calibration = tokens_of(f, *model, f.calibrate);
+  if (!f.measure.empty()) measured = tokens_of(f, *model, f.measure);
   Interrupt interrupt;
   if (!f.calibrate.empty()) {
     ProgressBar bar("calibrating");
-    options.importance =
-        measure_importance(model, tokens_of(f, *model, f.calibrate), f.window, [&](int64_t done, int64_t total) {
-          bar.update(uint64_t(done), uint64_t(total));
-          return !interrupt.requested();
-        });
+    options.importance = measure_importance(model, calibration, f.window, [&](int64_t done, int64_t total) {
+      bar.update(uint64_t(done), uint64_t(total));
+      return !interrupt.requested();
+    });
   }
   write_model(*model, f.out, options, interrupt);
   if (f.measure.empty()) return;
   const ModelPtr quantised = Model::open(model->context_ptr(), f.out);
   ProgressBar bar("comparing");
-  const Divergence d =
-      compare_models(model, quantised, tokens_of(f, *model, f.measure), f.window, [&](int64_t done, int64_t total) {
-        bar.update(uint64_t(done), uint64_t(total));
-        return !interrupt.requested();
-      });
+  const Divergence d = compare_models(model, quantised, measured, f.window, [&](int64_t done, int64_t total) {
+    bar.update(uint64_t(done), uint64_t(total));
+    return !interrupt.requested();
+  });
   print_format(
       "perplexity  source %.4f   %s %.4f\nKL divergence  mean %.6f   median %.6f   99 %% %.5f   largest %.4f "
       "nats\nsame most likely token  %.2f %%\n%jd tokens\n",

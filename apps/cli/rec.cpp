@@ -1,8 +1,8 @@
 // puna rec: recommenders. train, eval and recommend share how interactions and models are opened.
 #include <algorithm>
 #include <cstdio>
-#include <nlohmann/json.hpp>
 
+#include "base/json.h"
 #include "base/nearest.h"
 #include "base/os.h"
 #include "base/shown.h"
@@ -156,6 +156,7 @@ void run_train(const RecTrainFlags& f) {
   trainer.learn(without_last(data));
   const std::string checkpoint = f.path("checkpoint.safetensors");
   if (f.resume) trainer.resume(checkpoint);
+  os::make_folder(f.out);
   if (f.overwrite) std::remove(checkpoint.c_str());
   TrainLog log(f.path("log.jsonl"), f.resume ? trainer.done_steps() : RunLog::kAnew);
   Interrupt interrupt;
@@ -259,7 +260,7 @@ void run_eval(const EvalFlags& f) {
     report = report_of(data_for(*model, f.data, f.by_number), scorer_of(model));
   }
   if (!f.plot.empty()) write_text(f.plot, popularity_svg(f.baseline.empty() ? f.model.path : f.baseline, report));
-  print(json_of(report).dump() + "\n");
+  print(json_text(json_of(report)) + "\n");
 }
 
 void add_rec_eval(const Verb& rec) {

@@ -6,8 +6,8 @@
 #include <cmath>
 #include <cstdio>
 #include <map>
-#include <nlohmann/json.hpp>
 
+#include "base/json.h"
 #include "interrupt.h"
 #include "progress.h"
 #include "puna/base/error.h"
@@ -23,7 +23,6 @@ namespace puna::cli {
 namespace {
 
 using namespace recsys;
-using OrderedJson = nlohmann::ordered_json;
 
 struct ColdFlags : FitFlags {
   std::string model;
@@ -223,7 +222,7 @@ void run_cold(const ColdFlags& f) {
   for (int64_t run = 0; run < f.seeds; ++run)
     runs.push_back(run_once(context, data, contents, f, f.seed + uint64_t(run)));
   print_means(runs);
-  print_format("%s\n", runs.dump().c_str());
+  print_format("%s\n", json_text(runs).c_str());
 }
 
 }  // namespace

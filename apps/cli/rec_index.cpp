@@ -1,8 +1,8 @@
 // puna rec index: the approximate nearest-neighbour graph (HNSW) for large catalogues, and its recall.
 #include <algorithm>
 #include <cstdio>
-#include <nlohmann/json.hpp>
 
+#include "base/json.h"
 #include "common.h"
 #include "interrupt.h"
 #include "progress.h"
@@ -65,7 +65,7 @@ void run_index(const IndexFlags& f) {
                                 {"bytes", index->bytes()},
                                 {"search", nlohmann::ordered_json::array()}};
   for (const int64_t width : {100, 200, 400, 800}) report["search"].push_back(measured(*index, queries, truth, width));
-  print_format("%s\n", report.dump().c_str());
+  print_format("%s\n", json_text(report).c_str());
 }
 
 }  // namespace

@@ -37,8 +37,8 @@ struct OnlineFlags {
     verb.option("--ranker", ranker, "a new run begins with this ranker");
     verb.option("--new", config,
                 "a new run begins with an untrained ranker of this configuration (JSON, see ranker_config.h)");
-    verb.option("--lr", learning_rate, "of the network (default 1e-3)");
-    verb.option("--table-lr", table_rate, "of the embeddings (default 0.05)");
+    verb.option("--lr", learning_rate, "of the network (default 1e-3)").within(1e-9, 100);
+    verb.option("--table-lr", table_rate, "of the embeddings (default 0.05)").within(1e-9, 100);
     verb.option("--checkpoint-every", checkpoint_every, "events between two checkpoints (default 16384)").at_least(1);
     verb.option("--seed", seed, "of an untrained ranker (default 42)");
     machine.add_machine(verb);
@@ -46,7 +46,6 @@ struct OnlineFlags {
   // A folder remembers how it began; flags that say something else are refused.
   std::shared_ptr<Ranker> first_ranker() const {
     const std::string kept = folder + "/ranker.safetensors";
-    os::make_folder(folder);
     if (os::is_file(kept)) {
       const std::shared_ptr<Ranker> began = Ranker::load(machine.make_context(), kept);
       if (!config.empty()) require_same(*began, ranker_config(read_input(config)), "--new " + config);
@@ -58,9 +57,10 @@ struct OnlineFlags {
         fail(Status::invalid_argument, "%s has no ranker yet: --ranker or --new says with which to begin",
              folder.c_str());
       const ContextPtr context = machine.make_context();
-      (ranker.empty() ? Ranker::create(context, ranker_config(read_input(config)), seed)
-                      : Ranker::load(context, ranker))
-          ->save(kept);
+      const auto first = ranker.empty() ? Ranker::create(context, ranker_config(read_input(config)), seed)
+                                        : Ranker::load(context, ranker);
+      os::make_folder(folder);
+      first->save(kept);
     }
     return Ranker::load(machine.make_context(), kept);
   }
@@ -135,12 +135,12 @@ http::Answer answered(const OnlineFlags& f, Feed& feed, const http::Request& r, 
 
 // This thread learns; the server's threads take events and answer from the last snapshot.
 void run_serve(const OnlineFlags& f) {
-  OnlineLearner learner = f.open();
-  Feed feed(learner);
-  Interrupt interrupt;
   PUNA_REQUIRE(f.port >= 0 && f.port <= 65535, "--port is %jd, expected 0 to 65535", f.port);
   if (!f.page.empty() && !os::is_directory(f.page))
     fail(Status::invalid_argument, "--page %s is no folder", f.page.c_str());
+  OnlineLearner learner = f.open();
+  Feed feed(learner);
+  Interrupt interrupt;
   http::ServerOptions options;
   options.host = f.host;
   options.port = int(f.port);

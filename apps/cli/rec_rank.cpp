@@ -1,8 +1,8 @@
 // puna rec rank: trains a ranker by a recipe, judges it on events that it has not seen, and, on request, against a
 // ranker for each surface alone.
 #include <cstdio>
-#include <nlohmann/json.hpp>
 
+#include "base/json.h"
 #include "puna/base/error.h"
 #include "puna/recsys/metrics.h"
 #include "rec_fit.h"
@@ -14,7 +14,6 @@ namespace puna::cli {
 namespace {
 
 using namespace recsys;
-using OrderedJson = nlohmann::ordered_json;
 
 struct RankFlags : FitFlags {
   std::string out;
@@ -86,7 +85,8 @@ void print_table(const char* what, const OrderedJson& report) {
 void run_rank(const RankFlags& f) {
   const ContextPtr context = f.context.make_context();
   const RecipeData data = read_recipe(f.recipe, f.data, f.interaction);
-  require_own_folder(f.out, {"ranker.safetensors", "report.json", "calibration.svg", "surfaces.svg"}, f.overwrite);
+  const auto files = {"ranker.safetensors", "report.json", "calibration.svg", "surfaces.svg"};
+  require_own_folder(f.out, files, f.overwrite);
   OrderedJson runs = OrderedJson::array();
   for (int64_t run = 0; run < f.seeds; ++run) {
     const uint64_t seed = f.seed + uint64_t(run);
@@ -109,14 +109,17 @@ void run_rank(const RankFlags& f) {
       print_table("apart", report["apart"]);
     }
     if (run == 0) {
+      os::make_folder(f.out);
+      for (const char* file : files)  // a stopped run must not stand among what was before
+        std::remove((f.out + "/" + file).c_str());
       unified->save(f.out + "/ranker.safetensors");
       write_text(f.out + "/calibration.svg", calibration_svg(*unified, test));
     }
     runs.push_back(report);
   }
-  write_text(f.out + "/report.json", runs.dump(1) + "\n");
+  write_text(f.out + "/report.json", runs.dump(1, ' ', false, OrderedJson::error_handler_t::replace) + "\n");
   if (f.apart) write_text(f.out + "/surfaces.svg", surfaces_svg(data.config, runs));
-  print_format("%s\n", runs.dump().c_str());
+  print_format("%s\n", json_text(runs).c_str());
 }
 
 }  // namespace

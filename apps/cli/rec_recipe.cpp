@@ -280,12 +280,9 @@ RecipeData data_of(const JsonField& recipe, const std::string& folder, const std
 }  // namespace
 
 RecipeData read_recipe(const std::string& recipe, const std::string& folder, const std::string& interaction) {
-  try {
-    const Json json = parse_json(read_input(recipe), recipe.c_str());
-    return data_of(JsonField(json, recipe + ": "), folder, interaction);
-  } catch (const nlohmann::json::exception& e) {
-    fail(Status::bad_file, "%s: %s", recipe.c_str(), e.what());
-  }
+  Json json = parse_json(read_input(recipe), recipe.c_str());
+  const JsonGuard guard(json);
+  return data_of(JsonField(json, recipe + ": "), folder, interaction);
 }
 
 }  // namespace puna::cli

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "puna/base/error.h"
@@ -73,7 +74,7 @@ void require_no_others_files(const std::string& folder, std::initializer_list<co
 
 void require_own_folder(const std::string& folder, std::initializer_list<const char*> results, bool resume,
                         bool overwrite) {
-  os::make_folder(folder);
+  require_makeable(folder);
   const std::string log = folder + "/log.jsonl", checkpoint = folder + "/checkpoint.safetensors";
   const bool has_checkpoint = os::is_file(checkpoint);
   if (resume && !has_checkpoint)
@@ -98,16 +99,24 @@ void require_own_folder(const std::string& folder, std::initializer_list<const c
 }
 
 void require_own_folder(const std::string& folder, std::initializer_list<const char*> files, bool overwrite) {
-  os::make_folder(folder);
-  for (const char* file : files) {
-    const std::string path = folder + "/" + file;
-    if (!os::is_file(path)) continue;
-    if (!overwrite)
+  require_makeable(folder);
+  for (const char* file : files)
+    if (os::is_file(folder + "/" + file) && !overwrite)
       fail(Status::invalid_argument,
            "%s holds a run of before: there is %s. --overwrite begins anew in its place; or give another --out",
            folder.c_str(), file);
-    std::remove(path.c_str());
-  }
+}
+
+void require_makeable(const std::string& folder) {
+  namespace fs = std::filesystem;
+  std::error_code e;
+  if (fs::is_directory(folder, e)) return;
+  if (fs::exists(folder, e)) fail(Status::io, "%s: there is a file of that name, expected a folder", folder.c_str());
+  fs::path path(folder);
+  if (path.filename().empty()) path = path.parent_path();  // "runs/new/"
+  const fs::path above = path.parent_path();
+  if (!above.empty() && !fs::is_directory(above, e))
+    fail(Status::io, "cannot make the folder %s: there is no folder %s", folder.c_str(), above.string().c_str());
 }
 
 }  // namespace puna::cli

@@ -24,14 +24,15 @@ class RunLog {
   std::string waiting_, why_;
 };
 
-// The files of a run mark its folder. Makes the folder. Error{invalid_argument} that says what is
-// there when a new run would replace it without `overwrite`, or when there is nothing that `resume`
-// could go on from. `results`: what the run will write beside log.jsonl and checkpoint.safetensors; where such a file
-// is there and no log.jsonl, it is somebody else's.
+// The files of a run mark its folder. Makes nothing: a run that does not begin leaves nothing. Error{invalid_argument}
+// that says what is there when a new run would replace it without `overwrite`, or when there is nothing that `resume`
+// could go on from; Error{io} when the folder cannot be made. `results`: what the run will write beside log.jsonl and
+// checkpoint.safetensors; where such a file is there and no log.jsonl, it is somebody else's.
 void require_own_folder(const std::string& folder, std::initializer_list<const char*> results, bool resume,
                         bool overwrite);
-// The same for a run without steps, which leaves these files. With `overwrite` they are removed: a stopped run must not
-// stand among what was before.
+// The same for a run without steps, which leaves these files.
 void require_own_folder(const std::string& folder, std::initializer_list<const char*> files, bool overwrite);
+// A folder that can be made later: there is none of its name, and one that it can stand in. Error{io}.
+void require_makeable(const std::string& folder);
 
 }  // namespace puna::cli

@@ -199,7 +199,7 @@ void add_serve(CLI::App& app) {
   verb.flag("--no-page", f->no_page, "no chat page");
   verb.option("--drain", f->drain, "seconds that answers under way get at the end (default: 30)").within(0, 3600);
   f->model.add_computing(verb);
-  verb.option("--packed", f->model.packed, "file for the first model's packed weights: made when missing, then mapped");
+  verb.output("--packed", f->model.packed, "file for the first model's packed weights: made when missing, then mapped");
   verb.option("--mmproj", f->model.projector, "a GGUF with the first model's vision encoder");
   verb.run([f] { run(*f); });
 }

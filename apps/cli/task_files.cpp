@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/file_kind.h"
 #include "base/nearest.h"
 #include "base/os.h"
 #include "base/shown.h"
@@ -39,6 +40,7 @@ void read_with_includes(eval::Task& task, const std::string& path, bool builtin,
   const BuiltinTask* const ours = builtin ? find_builtin(path) : nullptr;
   if (builtin && !ours) fail(Status::bad_file, "%s: no task of ours has this name", path.c_str());
   const std::string text = ours ? std::string(ours->yaml) : os::read_file(path, kLargestTask);
+  require_text_file(text, path, "a task in YAML or JSON");
   const std::string json = path.ends_with(".json") ? text : yaml_to_json(text, path);
   std::vector<std::string> includes;
   io::each_row(json, path, watch, [&](const io::Place& place, std::string_view object) {

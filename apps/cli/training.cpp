@@ -179,6 +179,7 @@ void run_training(train::Trainer& trainer, const TrainingFlags& flags, const Hel
   const std::string checkpoint = flags.path("checkpoint.safetensors");
   if (flags.resume) resume_run(trainer, checkpoint, mpi.first());
   trainer.join(mpi.peers());
+  if (mpi.first()) os::make_folder(flags.out);
   if (flags.overwrite && mpi.first())
     for (const char* file : {"checkpoint.safetensors", "loss.svg"}) std::remove(flags.path(file).c_str());
   Interrupt interrupt;

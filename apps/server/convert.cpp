@@ -20,8 +20,15 @@ std::string function_call(std::string_view id, std::string_view name, std::strin
   return JsonObject().text("id", id).text("type", "function").json("function", function).str();
 }
 
-ChatRequest read_chat_text(const std::string& chat, const RequestLimits& limits) {
-  return read_body(chat, [&](const OrderedJson& json) { return read_chat(json, limits); });
+ChatRequest read_chat_text(const std::string& chat, const RequestLimits& limits, OwnNames own_names) {
+  try {
+    ChatRequest r = read_body(chat, [&](const OrderedJson& json) { return read_chat(json, limits); });
+    r.own_names = std::move(own_names);
+    return r;
+  } catch (ApiError& e) {
+    own_names.apply(e);
+    throw;
+  }
 }
 
 }  // namespace puna::serve

@@ -12,7 +12,8 @@ std::string text_part(std::string_view text);
 std::string image_url_part(std::string_view url);
 std::string named_function(std::string_view name);
 std::string function_call(std::string_view id, std::string_view name, std::string_view arguments);
-ChatRequest read_chat_text(const std::string& chat, const RequestLimits& limits);
+// What is wrong is told by the names that it has there.
+ChatRequest read_chat_text(const std::string& chat, const RequestLimits& limits, OwnNames own_names);
 
 struct ResponsesRequest {
   ChatRequest chat;

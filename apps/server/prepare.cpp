@@ -275,7 +275,9 @@ GenerateOptions generate_options(const Sampling& s, const ChosenModel& chosen, s
   return g;
 }
 
-Prepared prepare_chat(const ChatRequest& r, const ChosenModel& chosen, const Watch& watch) {
+namespace {
+
+Prepared prepare_turns(const ChatRequest& r, const ChosenModel& chosen, const Watch& watch) {
   const Model& model = chosen.model();
   Prepared p;
   RenderedChat chat;
@@ -302,6 +304,17 @@ Prepared prepare_chat(const ChatRequest& r, const ChosenModel& chosen, const Wat
   p.generate.grammar =
       p.reading.tools.empty() ? compile(r.format, chosen, watch) : constrain_calls(r, chosen, watch, p.reading);
   return p;
+}
+
+}  // namespace
+
+Prepared prepare_chat(const ChatRequest& r, const ChosenModel& chosen, const Watch& watch) {
+  try {
+    return prepare_turns(r, chosen, watch);
+  } catch (ApiError& e) {
+    r.own_names.apply(e);
+    throw;
+  }
 }
 
 }  // namespace puna::serve

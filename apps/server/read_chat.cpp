@@ -60,7 +60,8 @@ class Content {
   const RequestLimits& limits_;
 };
 
-// As templates take them: arguments as an object. What is no JSON object stays a text.
+// As templates take them: arguments as an object, an empty one where there are none. What is no JSON object stays a
+// text: a client sends back what a model wrote, and that is never an error.
 void read_calls(const OrderedJson& list, const std::string& path, std::map<std::string, std::string>& names,
                 ChatMessage& into) {
   std::string calls;
@@ -71,21 +72,24 @@ void read_calls(const OrderedJson& list, const std::string& path, std::map<std::
     call.ignore({"index"});
     Fields function(call.require("function"), call.path("function"));
     const std::string name = function.require_text("name");
-    const std::string arguments = function.text("arguments", "{}");
+    std::string arguments = function.text("arguments");
+    if (arguments.empty()) arguments = "{}";
     bool object = false;
     try {
       OrderedJson value = parse_json_argument(arguments, "arguments");
       const JsonGuard guard(value);
       object = value.is_object();
-    } catch (const Error&) {}  // what a model wrote is never an error
+    } catch (const Error& e) {
+      if (e.status() == Status::out_of_memory) throw;
+    }
+    if (!object) arguments = json_string(arguments);
     function.done();
     call.done();
     names[id] = name;
     calls += (calls.empty() ? "" : ",") + (R"({"id":)" + json_string(id)) +
-             R"(,"type":"function","function":{"name":)" + json_string(name) + R"(,"arguments":)" +
-             (object ? arguments : json_string(arguments)) + "}}";
+             R"(,"type":"function","function":{"name":)" + json_string(name) + R"(,"arguments":)" + arguments + "}}";
     into.told_calls += (into.told_calls.empty() ? "" : "\n") + (R"({"name": )" + json_string(name)) +
-                       R"(, "parameters": )" + (object ? arguments : json_string(arguments)) + "}";
+                       R"(, "parameters": )" + arguments + "}";
   }
   into.tool_calls = "[" + calls + "]";
 }
@@ -125,7 +129,11 @@ void read_messages(Fields& f, const RequestLimits& limits, ChatRequest& r) {
     if (role == "tool") {
       const std::string id = m.require_text("tool_call_id");
       add("tool_call_id", json_string(id));
-      if (name.empty() && names.contains(id)) name = names[id];
+      const auto call = names.find(id);
+      if (call == names.end())
+        refuse(m.path("tool_call_id"), "'" + m.path("tool_call_id") + "' is " + json_string(id.substr(0, 80)) +
+                                           ", and no call before it has this id");
+      if (name.empty()) name = call->second;
     }
     if (!name.empty()) add("name", json_string(name));
     m.done();

@@ -44,31 +44,36 @@ class Turns {
     const OrderedJson& content = m.require("content");
     m.done();
     if (content.is_string()) {
-      out.add(JsonObject().text("role", role).json("content", json_text(content)).str());
-      last = role;
+      add_turn(JsonObject().text("role", role).json("content", json_text(content)).str(), role, path);
       return;
     }
     if (!content.is_array()) refuse(m.path("content"), "'" + m.path("content") + "' is neither a text nor blocks");
     JsonList parts, calls;
+    std::vector<std::string> part_paths, call_paths;
     for (size_t i = 0; i < content.size(); ++i) {
       Fields block(content[i], at(m.path("content"), i));
       const std::string type = block.require_text("type");
       if (type == "text") {
         parts.add(text_part(block_text(block)));
+        part_paths.push_back(block.path());
       } else if (type == "image" && role == "user") {
         parts.add(image_part(block));
+        part_paths.push_back(block.path());
       } else if (type == "tool_use" && role == "assistant") {
         const std::string id = block.require_text("id"), name = block.require_text("name");
-        calls.add(function_call(id, name, json_text(block.require("input"))));
+        block.require("input");
+        calls.add(function_call(id, name, json_text(*block.object("input"))));
+        call_paths.push_back(block.path());
       } else if (type == "tool_result" && role == "user") {
         const OrderedJson* said = block.get("content");
         block.flag("is_error");
-        out.add(JsonObject()
-                    .text("role", "tool")
-                    .text("tool_call_id", block.require_text("tool_use_id"))
-                    .text("content", said ? joined_text(*said, block.path("content")) : "")
-                    .str());
-        last = "tool";
+        names.add(turn() + ".tool_call_id", block.path("tool_use_id"));
+        add_turn(JsonObject()
+                     .text("role", "tool")
+                     .text("tool_call_id", block.require_text("tool_use_id"))
+                     .text("content", said ? joined_text(*said, block.path("content")) : "")
+                     .str(),
+                 "tool", block.path());
       } else if (type == "thinking" || type == "redacted_thinking") {
         block.ignore({"thinking", "signature", "data"});  // of another model
       } else {
@@ -79,15 +84,27 @@ class Turns {
       block.done();
     }
     if (parts.empty() && calls.empty()) return;
-    JsonObject turn;
-    turn.text("role", role).json("content", parts.empty() ? "null" : parts.str());
-    if (!calls.empty()) turn.json("tool_calls", calls.str());
-    out.add(turn.str());
+    for (size_t i = 0; i < part_paths.size(); ++i) names.add(at(turn() + ".content", i), part_paths[i]);
+    for (size_t i = 0; i < call_paths.size(); ++i) names.add(at(turn() + ".tool_calls", i), call_paths[i]);
+    JsonObject json;
+    json.text("role", role).json("content", parts.empty() ? "null" : parts.str());
+    if (!calls.empty()) json.json("tool_calls", calls.str());
+    add_turn(json.str(), role, path);
+  }
+  void add_turn(const std::string& json, const std::string& role, const std::string& path) {
+    names.add(turn(), path);
+    out.add(json);
+    ++count;
     last = role;
   }
 
   JsonList out;
   std::string last;  // the role of the last one
+  OwnNames names;
+
+ private:
+  std::string turn() const { return at("messages", count); }  // of the chat request that is next
+  size_t count = 0;
 };
 
 void convert_tools(Fields& f, const RequestLimits& limits, JsonObject& chat) {
@@ -128,7 +145,8 @@ ChatRequest read_messages(const OrderedJson& body, const RequestLimits& limits, 
   chat.text("model", f.text("model"));
   Turns turns;
   if (const OrderedJson* system = f.get("system"))
-    turns.out.add(JsonObject().text("role", "system").text("content", joined_text(*system, "system")).str());
+    turns.add_turn(JsonObject().text("role", "system").text("content", joined_text(*system, "system")).str(), "",
+                   "system");
   f.require("messages");
   const OrderedJson& list = *f.list("messages", limits.messages);
   if (list.empty()) refuse("messages", "'messages' is empty");
@@ -160,7 +178,15 @@ ChatRequest read_messages(const OrderedJson& body, const RequestLimits& limits, 
   }
   f.ignore({"metadata", "service_tier", "context_management", "output_config", "cache_control", "inference_geo"});
   f.done();
-  ChatRequest r = read_chat_text(chat.str(), limits);
+  turns.names.add("messages", "messages");
+  turns.names.add("tools", "tools");
+  turns.names.add("max_completion_tokens", "max_tokens");
+  turns.names.add("parallel_tool_calls", "tool_choice.disable_parallel_tool_use");
+  turns.names.add_ending(".image_url.url", ".source.data");
+  turns.names.add_ending(".function.arguments", ".input");
+  turns.names.add_ending(".function.name", ".name");
+  turns.names.add_ending(".function.parameters", ".input_schema");
+  ChatRequest r = read_chat_text(chat.str(), limits, std::move(turns.names));
   r.sampling.stop = std::move(stops.stop);
   return r;
 }

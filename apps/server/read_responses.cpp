@@ -36,40 +36,56 @@ std::string content_of(const OrderedJson& content, const std::string& path) {
 // The messages so far. Calls that follow each other, or a message of the assistant, are one turn.
 class Messages {
  public:
-  void add(const std::string& role, const std::string& content) {
+  // `path`: of the item that it is made of.
+  void add(const std::string& role, const std::string& content, const std::string& path) {
     end_turn();
+    names.add(at("messages", count_), path);
     if (role == "assistant")
-      turn_.emplace(Turn{content, {}});
+      turn_.emplace(Turn{content, {}, 0});
     else
-      all_.add(JsonObject().text("role", role).json("content", content).str());
+      put(JsonObject().text("role", role).json("content", content).str());
   }
-  void add_call(const std::string& call) {
-    if (!turn_) turn_.emplace(Turn{"null", {}});
+  void add_call(const std::string& call, const std::string& path) {
+    if (!turn_) {
+      names.add(at("messages", count_), path);
+      turn_.emplace(Turn{"null", {}, 0});
+    }
+    names.add(at(at("messages", count_) + ".tool_calls", turn_->count++), path);
     turn_->calls.add(call);
   }
-  void add_result(const std::string& call, const std::string& content) {
+  void add_result(const std::string& call, const std::string& content, const std::string& path) {
     end_turn();
-    all_.add(JsonObject().text("role", "tool").text("tool_call_id", call).json("content", content).str());
+    names.add(at("messages", count_), path);
+    names.add(at("messages", count_) + ".tool_call_id", path + ".call_id");
+    names.add(at("messages", count_) + ".content", path + ".output");
+    put(JsonObject().text("role", "tool").text("tool_call_id", call).json("content", content).str());
   }
   std::string str() {
     end_turn();
     return all_.str();
   }
+  OwnNames names;
 
  private:
   struct Turn {
     std::string content;
     JsonList calls;
+    size_t count;  // of the calls
   };
+  void put(const std::string& message) {
+    all_.add(message);
+    ++count_;
+  }
   void end_turn() {
     if (!turn_) return;
     JsonObject turn;
     turn.text("role", "assistant").json("content", turn_->content);
     if (!turn_->calls.empty()) turn.json("tool_calls", turn_->calls.str());
-    all_.add(turn.str());
+    put(turn.str());
     turn_.reset();
   }
   JsonList all_;
+  size_t count_ = 0;
   std::optional<Turn> turn_;  // the assistant's, which may grow
 };
 
@@ -80,14 +96,14 @@ void add_item(const OrderedJson& json, const std::string& path, Messages& messag
   if (type == "message") {
     const std::string role = item.choice("role", {"user", "assistant", "system", "developer"});
     if (role.empty()) refuse(item.path("role"), "'" + item.path("role") + "' is missing");
-    messages.add(role, content_of(item.require("content"), item.path("content")));
+    messages.add(role, content_of(item.require("content"), item.path("content")), path);
   } else if (type == "function_call") {
     const std::string id = item.require_text("call_id"), name = item.require_text("name");
-    messages.add_call(function_call(id, name, item.require_text("arguments")));
+    messages.add_call(function_call(id, name, item.require_text("arguments")), path);
   } else if (type == "function_call_output") {
     item.ignore({"name"});
     const std::string call = item.require_text("call_id");
-    messages.add_result(call, content_of(item.require("output"), item.path("output")));
+    messages.add_result(call, content_of(item.require("output"), item.path("output")), path);
   } else if (type == "reasoning") {
     item.ignore({"summary", "content", "encrypted_content"});  // of another model
   } else {
@@ -147,10 +163,11 @@ ResponsesRequest read_responses(const OrderedJson& body, const RequestLimits& li
   JsonObject chat;
   chat.text("model", f.text("model"));
   Messages messages;
-  if (const std::string text = f.text("instructions"); !text.empty()) messages.add("system", json_string(text));
+  if (const std::string text = f.text("instructions"); !text.empty())
+    messages.add("system", json_string(text), "instructions");
   const OrderedJson& input = f.require("input");
   if (input.is_string()) {
-    messages.add("user", json_text(input));
+    messages.add("user", json_text(input), "input");
   } else {
     const OrderedJson& list = *f.list("input", limits.messages);
     for (size_t i = 0; i < list.size(); ++i) add_item(list[i], at("input", i), messages);
@@ -196,13 +213,14 @@ ResponsesRequest read_responses(const OrderedJson& body, const RequestLimits& li
   f.done();
 
   ResponsesRequest r;
-  try {
-    r.chat = read_chat_text(chat.str(), limits);
-  } catch (ApiError& e) {  // as it is called here
-    if (e.param.rfind("messages", 0) == 0) e.param.replace(0, 8, "input");
-    if (e.param == "max_completion_tokens") e.param = "max_output_tokens";
-    throw;
-  }
+  messages.names.add("messages", "input");
+  messages.names.add("tools", "tools");
+  messages.names.add("max_completion_tokens", "max_output_tokens");
+  messages.names.add_ending(".image_url.url", ".image_url");
+  messages.names.add_ending(".function.arguments", ".arguments");
+  messages.names.add_ending(".function.name", ".name");
+  messages.names.add_ending(".function.parameters", ".parameters");
+  r.chat = read_chat_text(chat.str(), limits, std::move(messages.names));
   if (format.kind != Constraint::Kind::none) r.chat.format = std::move(format);
   require_tools_and_format(r.chat);
 

@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "fields.h"
+#include "own_names.h"
 #include "puna/chat/tool_constraint.h"
 #include "puna/chat/tools.h"
 #include "puna/runtime/sampler.h"
@@ -63,6 +64,7 @@ struct ChatRequest {
   Sampling sampling;
   std::string template_variables;  // members, "\"name\":value," each
   bool stream = false, include_usage = false;
+  OwnNames own_names;  // where another protocol was converted
 };
 
 struct CompletionRequest {

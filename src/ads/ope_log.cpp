@@ -69,6 +69,9 @@ class Choices {
       context_.push_back(rows_.column(names.substr(0, end)));
       names.remove_prefix(std::min(end + 1, names.size()));
     }
+    std::vector<ColumnRole> roles = {{action_, "--action"}, {reward_, "--reward"}, {propensity_, "--propensity"}};
+    for (const int c : context_) roles.push_back({c, "--context"});
+    rows_.require_one_role(roles);
   }
   bool next(LoggedChoice& row) {
     if (!rows_.next()) return false;

@@ -97,6 +97,14 @@ int Rows::one_of(std::initializer_list<std::string_view> names, const char* opti
   return found;
 }
 
+void Rows::require_one_role(const std::vector<ColumnRole>& roles) const {
+  for (size_t i = 0; i < roles.size(); ++i)
+    for (size_t k = 0; k < i; ++k)
+      if (roles[i].column >= 0 && roles[i].column == roles[k].column)
+        fail(Status::bad_file, "%s, line %jd: the column '%s' is both %s and %s, expected one of them", name_.c_str(),
+             first_line_, shown(columns_[size_t(roles[i].column)]).c_str(), roles[k].option, roles[i].option);
+}
+
 // Blank lines are passed over.
 bool Rows::read_line(std::string_view& line) {
   do {

@@ -13,6 +13,12 @@
 
 namespace puna::ads {
 
+// What a column is taken for, and the option that says so.
+struct ColumnRole {
+  int column;
+  const char* option;
+};
+
 class Rows {
  public:
   // `text` must live as long. Error{bad_file}: no first line of names, a name twice.
@@ -27,6 +33,9 @@ class Rows {
   void only(std::initializer_list<std::string_view> columns) const;
   // The one of these names that the table has, -1 = none. Error{bad_file} for two: `option` says which is meant.
   int one_of(std::initializer_list<std::string_view> names, const char* option) const;
+
+  // Error{bad_file} for a column that two roles have; -1 is none.
+  void require_one_role(const std::vector<ColumnRole>& roles) const;
 
   // The next row, false at the end. Error{bad_file}: fewer or more fields than names, no UTF-8, a line above 1 MB.
   bool next();

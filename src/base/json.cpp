@@ -9,12 +9,20 @@
 #include <type_traits>
 #include <vector>
 
+#include "base/file_kind.h"
+#include "base/json_fault.h"
 #include "puna/base/error.h"
 
 namespace puna {
 namespace {
 
 constexpr size_t kMaxDepth = 64;
+
+// A model or a database where JSON is expected: "not valid JSON in line 1" would be true, and no help.
+void refuse_other_kinds(std::string_view text, const char* what) {
+  if (const FileKind* const kind = kind_of_file(text))
+    fail(Status::bad_file, "%s: it is %s, expected JSON", what, kind->name);
+}
 
 // Walks through a text and ticks every few kilobytes: about the time that parsing them takes, in microseconds.
 class WatchedText {
@@ -66,12 +74,7 @@ class Builder final : public nlohmann::json_sax<Json> {
 
  public:
   Builder(J& root, std::string_view text, const char* what, bool exactly, const Watch& watch)
-      : root_(root),
-        what_(what),
-        exactly_(exactly),
-        watch_(watch),
-        text_bytes_(text.size()),
-        budget_(text.size() + kMoreThanText) {}
+      : root_(root), what_(what), exactly_(exactly), watch_(watch), text_(text), budget_(text.size() + kMoreThanText) {}
 
   bool null() override { return add(nullptr), true; }
   bool boolean(bool value) override { return add(value), true; }
@@ -113,8 +116,10 @@ class Builder final : public nlohmann::json_sax<Json> {
     }
     return true;
   }
-  bool parse_error(size_t, const std::string&, const nlohmann::detail::exception& e) override {
-    fail(Status::bad_file, "%s: not valid JSON: %s", what_, e.what());
+  bool parse_error(size_t position, const std::string&, const nlohmann::detail::exception& e) override {
+    refuse_other_kinds(text_, what_);
+    const JsonFault f = json_fault(text_, position, e.what());
+    fail(Status::bad_file, "%s: not valid JSON in %s: %s", what_, f.where().c_str(), f.what.c_str());
   }
 
  private:
@@ -143,7 +148,7 @@ class Builder final : public nlohmann::json_sax<Json> {
     if (bytes > budget_)
       fail(Status::bad_file,
            "%s: %zu bytes of JSON hold more values than such a document has: they would take above %zu bytes of memory",
-           what_, text_bytes_, text_bytes_ + kMoreThanText);
+           what_, text_.size(), text_.size() + kMoreThanText);
     budget_ -= bytes;
   }
 
@@ -167,7 +172,7 @@ class Builder final : public nlohmann::json_sax<Json> {
   const char* what_;
   const bool exactly_;
   const Watch& watch_;
-  const size_t text_bytes_;
+  const std::string_view text_;
   size_t budget_;
   std::vector<J*> open_;  // a parent does not change while a child is open, so the pointers hold
   J* member_ = nullptr;   // of the last key
@@ -307,8 +312,10 @@ class Parts final : public nlohmann::json_sax<Json> {
 };
 
 void refuse_nul(std::string_view text, const char* what) {
-  if (const size_t nul = text.find('\0'); nul != text.npos)  // nlohmann-json would take it for the end
-    fail(Status::bad_file, "%s: not valid JSON: a NUL at byte %zu", what, nul);
+  const size_t nul = text.find('\0');  // nlohmann-json would take it for the end
+  if (nul == text.npos) return;
+  refuse_other_kinds(text, what);
+  fail(Status::bad_file, "%s: not valid JSON: a NUL at byte %zu", what, nul);
 }
 
 template <class J>

@@ -86,8 +86,11 @@ std::optional<int64_t> whole_number(const J& json) noexcept {
   return json.template get<int64_t>();
 }
 
-// A JSON string: for writers, who put documents together as text, so that no tree of values has to be destroyed.
-inline std::string quoted(const std::string& text) { return Json(text).dump(); }
+// A JSON string: for writers, who put documents together as text, so that no tree of values has to be destroyed. Bytes
+// that are no UTF-8 become U+FFFD.
+inline std::string quoted(const std::string& text) {
+  return Json(text).dump(-1, ' ', false, Json::error_handler_t::replace);
+}
 
 // nlohmann-json's own comparison with a literal copies the literal inside a noexcept function.
 template <class J>

@@ -6,8 +6,10 @@
 #include <set>
 #include <vector>
 
+#include "base/file_kind.h"
 #include "base/hash.h"
 #include "base/json.h"
+#include "base/json_fault.h"
 #include "io/json_parts.h"
 
 namespace puna::io {
@@ -25,7 +27,7 @@ struct Fault {
 // agree are they compared as texts.
 class Checker final : public nlohmann::json_sax<Json> {
  public:
-  explicit Checker(bool compare_texts) : compare_texts_(compare_texts) {}
+  Checker(std::string_view row, bool compare_texts) : row_(row), compare_texts_(compare_texts) {}
   Fault fault;
   bool twins = false;  // two keys of an object have one hash
 
@@ -57,10 +59,9 @@ class Checker final : public nlohmann::json_sax<Json> {
     return false;
   }
   bool parse_error(size_t position, const std::string&, const nlohmann::detail::exception& e) override {
-    const std::string_view what = e.what();
-    const size_t from = what.find("syntax error ");
-    fault.byte = position > 0 ? position - 1 : 0;
-    fault.what = "not valid JSON: " + std::string(what.substr(from == what.npos ? 0 : from).substr(0, 200));
+    const JsonFault f = json_fault(row_, position, e.what());
+    fault.byte = f.byte;
+    fault.what = "not valid JSON: " + f.what;
     return false;
   }
 
@@ -76,6 +77,7 @@ class Checker final : public nlohmann::json_sax<Json> {
   }
   bool close() { return open_.pop_back(), true; }
 
+  const std::string_view row_;
   const bool compare_texts_;
   std::vector<Level> open_;
 };
@@ -88,7 +90,6 @@ std::string hint(std::string_view row, size_t byte, std::string_view what) {
   for (const char* word : {"NaN", "Inf", "None", "True", "False"})
     if (around.find(std::string_view(word, 2)) != around.npos && row.find(word) != row.npos)
       return std::string("; JSON has no ") + word + ", use null, true or false";
-  if (what.find("missing closing quote") != what.npos) return "; the text is not closed in its line";
   if (what.find("UTF-8") != what.npos) return "; the file is expected in UTF-8 (iconv converts)";
   return {};
 }
@@ -163,11 +164,11 @@ class Rows {
 
   void check(const Place& place, std::string_view value) const {
     if (const size_t nul = value.find('\0'); nul != value.npos) refuse(place, value, {nul, "not valid JSON: a NUL"});
-    Checker checker(false);
+    Checker checker(value, false);
     walk_json(value, checker, watch_);
     if (!checker.fault.what.empty()) refuse(place, value, checker.fault);
     if (!checker.twins) return;
-    Checker careful(true);
+    Checker careful(value, true);
     walk_json(value, careful, watch_);
     if (!careful.fault.what.empty()) place.refuse("%s", careful.fault.what.c_str());
   }
@@ -211,6 +212,7 @@ void Place::refuse(const char* format, ...) const {
 
 void each_row(std::string_view text, const std::string& file, const Watch& watch,
               FunctionRef<void(const Place&, std::string_view)> visit) {
+  require_text_file(text, file, "rows of JSON in UTF-8 text");
   Rows(text, file, watch).visit(visit);
 }
 

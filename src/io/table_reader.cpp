@@ -4,9 +4,9 @@
 #include <charconv>
 #include <cmath>
 
+#include "base/file_kind.h"
 #include "base/shown.h"
 #include "base/utf8.h"
-#include "io/file_kind.h"
 #include "puna/base/error.h"
 
 namespace puna::io {
@@ -26,7 +26,7 @@ constexpr Kind kMarkup[] = {{"{\"", "JSON"}, {"{\n", "JSON"}, {"{ ", "JSON"},   
                             {"[\n", "JSON"}, {"<!", "HTML"},  {"<html", "HTML"}, {"<?xml", "XML"}};
 
 void refuse_other_kinds(std::string_view text, const char* file) {
-  const io::FileKind* const other = io::kind_of_file(text);
+  const FileKind* const other = kind_of_file(text);
   const char* name = other ? other->name : nullptr;
   for (const Kind& kind : kMarkup)
     if (!name && text.starts_with(kind.head)) name = kind.name;

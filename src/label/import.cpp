@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "base/nearest.h"
 #include "base/shown.h"
 #include "io/json_parts.h"
 #include "io/json_rows.h"
@@ -162,6 +163,13 @@ void Importer::note(const std::string& what) { ++notes_[what]; }
 void Importer::not_read(std::string_view key) {
   if (unread_.size() < 32 || unread_.count(std::string(key))) ++unread_[std::string(key)];
 }
+std::vector<std::string> Importer::known_names() const {
+  std::vector<std::string> names = {"item", "task",  "annotator", "worker", "label", "answer",  "labels",
+                                    "data", "truth", "gold",      "kind",   "time",  "seconds", "score"};
+  for (const std::string* asked : {&options.item, &options.annotator, &options.label, &options.truth, &options.gold})
+    if (!asked->empty()) names.push_back(*asked);
+  return names;
+}
 void Importer::refuse(int64_t line, const std::string& what) const {
   fail(Status::bad_file, "%s, line %jd: %s", file.c_str(), line, what.c_str());
 }
@@ -175,7 +183,12 @@ ImportReport Importer::finish() {
   for (const auto& [what, rows] : notes_) report.notes.push_back(what + ": " + std::to_string(rows) + " rows");
   if (!unread_.empty()) {
     std::string names;
-    for (const auto& [key, rows] : unread_) names += (names.empty() ? "'" : ", '") + shown(key) + "'";
+    const std::vector<std::string> known = known_names();
+    for (const auto& [key, rows] : unread_) {
+      const std::string_view last = std::string_view(key).substr(key.starts_with("labels.") ? 7 : 0);
+      const std::string near = did_you_mean(last, known);
+      names += (names.empty() ? "'" : ", '") + shown(key) + "'" + (near.empty() ? "" : " (" + near.substr(2) + ")");
+    }
     report.notes.push_back("not read: " + names + " (--data takes them into the items)");
   }
   return std::move(report);

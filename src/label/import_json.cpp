@@ -3,6 +3,7 @@
 #include <charconv>
 #include <cmath>
 #include <map>
+#include <span>
 
 #include "base/json.h"
 #include "base/nearest.h"
@@ -23,13 +24,19 @@ class JsonLines {
  public:
   explicit JsonLines(Importer& to) : to_(to), all_(to.options.data.size() == 1 && to.options.data[0] == "*") {
     const ImportOptions& o = to.options;
-    const std::pair<const char*, const std::string*> named[] = {{"--item", &o.item},
-                                                                {"--annotator", &o.annotator},
-                                                                {"--label", &o.label},
-                                                                {"--truth", &o.truth},
-                                                                {"--gold", &o.gold}};
-    for (const auto& [option, key] : named)
-      if (!key->empty()) unseen_.emplace(*key, option);
+    const Role roles[] = {{"--item", &o.item, kItemKeys},
+                          {"--annotator", &o.annotator, kAnnotatorKeys},
+                          {"--label", &o.label, kLabelKeys},
+                          {"--truth", &o.truth, kTruthKeys},
+                          {"--gold", &o.gold, kGoldKeys}};
+    for (const Role& role : roles) {
+      if (role.asked->empty()) continue;
+      for (const Role& other : roles)
+        if (&other != &role && is(*role.asked, *other.asked, other.usual))
+          fail(Status::invalid_argument, "%s: the key '%s' is both %s and %s, expected one of them", to.file.c_str(),
+               shown(*role.asked).c_str(), role.option, other.option);
+      unseen_.emplace(*role.asked, role.option);
+    }
     for (const std::string& key : o.data)
       if (!all_) unseen_.emplace(key, "--data");
   }
@@ -46,6 +53,9 @@ class JsonLines {
     Row r;
     io::each_member(object, to_.watch,
                     [&](const std::string& key, std::string_view value) { sort(place, r, key, value); });
+    if (r.nothing)
+      place.refuse("there is nothing in it that is read: expected an item, data, a label or a truth%s",
+                   near_of(object).c_str());
     if (!r.data.empty()) r.data += "}";
     if (r.given_data.empty())
       ;
@@ -68,21 +78,45 @@ class JsonLines {
   }
 
  private:
+  using Keys = std::span<const char* const>;
+  static constexpr const char* kItemKeys[] = {"item", "task", "id"};
+  static constexpr const char* kAnnotatorKeys[] = {"annotator", "worker"};
+  static constexpr const char* kLabelKeys[] = {"label", "answer"};
+  static constexpr const char* kTruthKeys[] = {"truth"};
+  static constexpr const char* kGoldKeys[] = {"gold"};
+  struct Role {
+    const char* option;
+    const std::string* asked;
+    Keys usual;
+  };
+
   struct Row {
+    bool nothing = true;  // of it is read
     std::string item, annotator, data;
     std::string_view label, truth, gold, labels, given_data, kind, time, seconds, score;
   };
 
-  bool is(const std::string& key, const std::string& asked, std::initializer_list<const char*> names) const {
+  static bool is(const std::string& key, const std::string& asked, Keys usual) {
     if (!asked.empty()) return key == asked;
-    return std::find(names.begin(), names.end(), key) != names.end();
+    return std::find(usual.begin(), usual.end(), key) != usual.end();
+  }
+
+  // Of the keys of a row that has none of ours: ", did you mean 'label'?"
+  std::string near_of(std::string_view object) const {
+    std::string near;
+    io::each_member(object, to_.watch, [&](const std::string& key, std::string_view) {
+      if (near.empty()) near = did_you_mean(key, to_.known_names());
+    });
+    return near;
   }
 
   void sort(const Place& place, Row& r, const std::string& key, std::string_view value) {
     const ImportOptions& o = to_.options;
     unseen_.erase(key);
     const bool asked = std::find(o.data.begin(), o.data.end(), key) != o.data.end();
-    if (is(key, o.item, {"item", "task", "id"})) {
+    const bool nothing = r.nothing;
+    r.nothing = false;
+    if (is(key, o.item, kItemKeys)) {
       if (!r.item.empty()) twice(place, key, "the item: --item says which");
       r.item = name_in(place, key.c_str(), value);
       if (asked) add_data(r, key, value);
@@ -90,15 +124,15 @@ class JsonLines {
       add_data(r, key, value);
     } else if (io::is_null(value)) {
       return;
-    } else if (is(key, o.annotator, {"annotator", "worker"})) {
+    } else if (is(key, o.annotator, kAnnotatorKeys)) {
       if (!r.annotator.empty()) twice(place, key, "the annotator: --annotator says which");
       r.annotator = name_in(place, key.c_str(), value);
-    } else if (is(key, o.label, {"label", "answer"})) {
+    } else if (is(key, o.label, kLabelKeys)) {
       if (!r.label.empty()) twice(place, key, "the label: --label says which");
       r.label = value;
-    } else if (is(key, o.truth, {"truth"})) {
+    } else if (is(key, o.truth, kTruthKeys)) {
       r.truth = value;
-    } else if (is(key, o.gold, {"gold"})) {
+    } else if (is(key, o.gold, kGoldKeys)) {
       r.gold = value;
     } else if (key == "labels") {
       r.labels = value;
@@ -110,6 +144,7 @@ class JsonLines {
     } else if (all_) {
       add_data(r, key, value);
     } else {
+      r.nothing = nothing;
       to_.not_read(key);
     }
   }

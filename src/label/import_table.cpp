@@ -34,6 +34,13 @@ class Columns {
     label = find({"--label", &o.label, {"label", "answer"}});
     truth = find({"--truth", &o.truth, {"truth"}});
     gold = find({"--gold", &o.gold, {"gold"}});
+    const std::pair<size_t, const char*> roles[] = {
+        {item, "--item"}, {annotator, "--annotator"}, {label, "--label"}, {truth, "--truth"}, {gold, "--gold"}};
+    for (const auto& one : roles)
+      for (const auto& other : roles)
+        if (one.first != kNone && &one < &other && one.first == other.first)
+          fail(Status::invalid_argument, "%s: the column '%s' is both %s and %s, expected one of them",
+               table.where().c_str(), shown(header[one.first]).c_str(), one.second, other.second);
     const bool all = o.data.size() == 1 && o.data[0] == "*";
     for (size_t i = 0; i < header.size(); ++i) {
       const bool asked = std::find(o.data.begin(), o.data.end(), header[i]) != o.data.end();

@@ -26,6 +26,8 @@ class Importer {
   const std::string& by();              // the annotator of a label that names none; "" = none was given
   void note(const std::string& what);   // once, with the number of rows
   void not_read(std::string_view key);  // of a column or key
+  // What keys and columns may be called: for those that are misspelt.
+  std::vector<std::string> known_names() const;
   [[noreturn]] void refuse(int64_t line, const std::string& what) const;
   ImportReport finish();
 

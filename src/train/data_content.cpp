@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "base/file_kind.h"
 #include "base/utf8.h"
-#include "io/file_kind.h"
 #include "io/json_parts.h"
 #include "puna/base/error.h"
 
@@ -14,8 +14,8 @@ namespace {
 
 using namespace std::string_view_literals;
 
-const char* remedy(io::FileFamily family) noexcept {
-  using enum io::FileFamily;
+const char* remedy(FileFamily family) noexcept {
+  using enum FileFamily;
   switch (family) {
     case packed: return "unpack it first";
     case parquet:
@@ -36,7 +36,7 @@ const char* remedy(io::FileFamily family) noexcept {
 }
 
 void refuse_other_files(std::string_view bytes, const std::string& name) {
-  if (const io::FileKind* const kind = io::kind_of_file(bytes))
+  if (const FileKind* const kind = kind_of_file(bytes))
     fail(Status::unsupported, "%s is %s: %s", name.c_str(), kind->name, remedy(kind->family));
 }
 

@@ -67,6 +67,19 @@ TEST_CASE("rules meet their bar on texts that they were not made with", "[ads][l
   CHECK(s.errors.recall() >= 0.90);
 }
 
+TEST_CASE("labelled texts begin with a byte order mark or none, and a table without any is refused", "[ads][lint]") {
+  const auto score = [](const std::string& tsv) {
+    return score_labelled(tsv, "l.tsv", *LintRules::known(), known_placements());
+  };
+  const std::string row = "meta.feed\theadline\t-\tFresh bread in Ghent\n";
+  for (const std::string begin : {"", "\xEF\xBB\xBF", "\xEF\xBB\xBF# texts\n"}) CHECK(score(begin + row).texts == 1);
+  for (const std::string nothing : {"", "\n", "# texts\n", "\xEF\xBB\xBF# texts\r\n"})
+    CHECK(message_of([&] { (void)score(nothing); }).starts_with("l.tsv: there is no text in it"));
+  const LabelledScores s = score(row);  // nothing was to be found, and nothing was
+  CHECK(!s.errors.precision());
+  CHECK(!s.errors.recall());
+}
+
 TEST_CASE("findings stand where the text has them", "[ads][lint]") {
   CHECK(found("Fresh bread in Ghent", in("google.search", "headline")) == "");
   CHECK(found("SALE on bread!", in("google.search", "headline")) ==

@@ -214,10 +214,10 @@ TEST_CASE("what a log cannot carry is refused, and it says what to log", "[ads]"
 }
 
 TEST_CASE("a policy is a table by context, and names are matched", "[ads]") {
-  std::string log = "segment;variant;clicked;pscore\n";
+  std::string log = "segment;variant;clicked;pscore;hour\n";
   for (int i = 0; i < 600; ++i)
     log += std::string(i % 3 ? "\"young; and old\"" : "other") + ";" + std::to_string(i % 4) + ";" +
-           (i % 5 ? "0" : "1") + ";0.25\n";
+           (i % 5 ? "0" : "1") + ";0.25;" + std::to_string(i % 4) + "\n";
   const TextFile policy{
       .text = "context,action,probability\n\"young; and old\",0,1\nother,1,0.5\nother,2,0.5\nnever,3,1\n",
       .name = "p.csv"};
@@ -230,7 +230,7 @@ TEST_CASE("a policy is a table by context, and names are matched", "[ads]") {
   const TextFile twice{.text = "action,probability\n1,0.4\n1,0.6\n", .name = "p.csv"};
   CHECK(message(log, &twice).find("p.csv, line 3: a second probability") == 0);
   LogColumns columns;
-  columns.context = "segment,variant";
+  columns.context = "segment,hour";
   CHECK(evaluated(log, nullptr, columns).contexts == 8);
   columns.context = "segmnt";
   CHECK(message_of([&] { evaluated(log, nullptr, columns); }).find("did you mean 'segment'") != std::string::npos);
@@ -267,6 +267,17 @@ TEST_CASE("of two columns that could be meant none is picked, and what is not lo
   const TextFile policy{.text = "action,probability,contxt\na,1,s\n", .name = "p.csv"};
   CHECK(message("action,reward,p\na,1,1\n", &policy) ==
         "p.csv, line 1, column 3: 'contxt' is not used here, did you mean 'context'?");
+}
+
+TEST_CASE("a column has one role", "[ads]") {
+  const std::string log = "action,reward,propensity,day\na,1,1,7\n";
+  const auto said = [&](LogColumns columns) { return message_of([&] { evaluated(log, nullptr, columns); }); };
+  CHECK(said({.reward = "propensity"}) ==
+        "log.csv, line 1: the column 'propensity' is both --reward and --propensity, expected one of them");
+  CHECK(said({.reward = "action"}).find("both --action and --reward") != std::string::npos);
+  CHECK(said({.context = "day,reward"}).find("both --reward and --context") != std::string::npos);
+  CHECK(said({.context = "day,day"}).find("both --context and --context") != std::string::npos);
+  CHECK(said({.context = "day"}).empty());
 }
 
 TEST_CASE("days, worlds and streams are read, or refused with their place", "[ads]") {

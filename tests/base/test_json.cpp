@@ -171,3 +171,35 @@ TEST_CASE("what is written as text has the bytes of a tree", "[base]") {
             .integer("f", INT64_MIN)
             .str() == tree.dump());
 }
+
+TEST_CASE("what is wrong with a document is said in our words, with its line and column", "[base]") {
+  const auto said = [](const std::string& text) {
+    try {
+      parse_json(text, "a.json");
+    } catch (const Error& e) {
+      CHECK(std::string(e.what()).find("exception") == std::string::npos);
+      return std::string(e.what());
+    }
+    return std::string();
+  };
+  CHECK(said("{\n  \"a\" 1}") == "a.json: not valid JSON in line 2, column 7: expected ':', not a number");
+  CHECK(said("[1,\n2,\n]") == "a.json: not valid JSON in line 3, column 1: expected a value, not ']'");
+  CHECK(said("{a: 1}").starts_with("a.json: not valid JSON in line 1, column 2: '{a' is no value: expected"));
+  CHECK(said("[1") == "a.json: not valid JSON in line 1, column 3: expected ']', not the end of the document");
+  CHECK(said("1 2") == "a.json: not valid JSON in line 1, column 3: expected the end of the document, not a number");
+  CHECK(said("[\"a") == "a.json: not valid JSON in line 1, column 4: a text is not closed in its line");
+  CHECK(said("\"\xff\"").ends_with("a text has a byte that is no UTF-8"));
+  CHECK(said("1e999").ends_with("the number 1e999 is too large for 64 bits"));
+  CHECK(said("[-]").find("in a number: ") != std::string::npos);
+  CHECK(said("[\"\\x\"]").find("in a text: ") != std::string::npos);
+}
+
+TEST_CASE("a file of another kind where JSON is expected is called by its name", "[base]") {
+  CHECK_THROWS_WITH(parse_json(std::string("SQLite format 3\0...", 19), "labels.db"),
+                    "labels.db: it is an SQLite database, expected JSON");
+  CHECK_THROWS_WITH(parse_json("\x1F\x8B\x08", "a.json"), "a.json: it is gzip, expected JSON");
+}
+
+TEST_CASE("a text that is no UTF-8 is quoted with marks in its place", "[base]") {
+  CHECK(quoted("a\xff") == "\"a\xEF\xBF\xBD\"");
+}

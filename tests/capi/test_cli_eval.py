@@ -100,6 +100,30 @@ class EvalRun(unittest.TestCase):
         for elsewhere in ("http:", "https:", "<script", "src="):
             self.assertNotIn(elsewhere, page)
 
+    def test_what_cannot_be_written_is_refused_before_the_run(self):
+        (self.folder / "runs").mkdir()
+        (self.folder / "taken.json").mkdir()
+        os.mkfifo(self.folder / "pipe.jsonl")
+        (self.folder / "link").symlink_to("runs")
+        before = sorted(p.name for p in self.folder.rglob("*"))
+        for more, why in (
+            (["--out", "runs/"], "which ends with a folder: expected a name"),
+            (["--out", "runs/.."], "which ends with a folder: expected a name"),
+            (["--out", "taken"], "taken.json: it is a folder"),
+            (["--out", "pipe"], "pipe.jsonl is there, and is no regular file"),
+            (["--out", "nowhere/q"], "there is no folder nowhere"),
+            (["--out", "o", "--packed", "o.json"], "would both be written to"),
+            (["--out", "runs/o", "--packed", "link/o.answers"], "would both be written to"),
+            (["--out", "o", "--items", "0,0,0"], "--items has 0 twice"),
+            (["--out", "o", "--items", "3-5,4"], "--items has 4 twice"),
+            (["--out", "o", "--ctx", "1", "--items", "0"], ""),
+        ):
+            with self.subTest(more=more):
+                refused = puna("run", "many.yaml", MODEL, *more, folder=self.folder, good=False)
+                self.assertEqual(refused.returncode, 1)
+                self.assertIn(why, refused.stderr)
+                self.assertEqual(sorted(p.name for p in self.folder.rglob("*")), before)
+
     def test_yaml_that_is_no_task_is_refused_with_its_line(self):
         wrong = {
             "task: t\ndoc_to_txt: x\n": "line 2: \"doc_to_txt\" is no key of a task, did you mean 'doc_to_text'?",
@@ -276,6 +300,29 @@ class Labels(unittest.TestCase):
         before = (self.folder / "labels.db").read_bytes()
         self.label("import", "typo.csv", code=1)
         self.assertEqual((self.folder / "labels.db").read_bytes(), before)
+
+    def test_a_project_that_cannot_be_made_leaves_no_store(self):
+        self.label("create", "p", "--labels", "a,a", code=1)
+        self.assertEqual([p.name for p in self.folder.iterdir()], ["crowd.csv"])
+
+    def test_a_database_is_no_training_text(self):
+        self.label("import", "crowd.csv")
+        (self.folder / "texts.txt").write_text("one two three\n")
+        (self.folder / "latin.txt").write_bytes(b"one\ncaf\xe9\n")
+        for words in (("contaminated", "labels.db", "--items", "texts.txt"), ("dedup", "labels.db")):
+            said = self.label(*words, code=1).stderr
+            self.assertIn("labels.db is an SQLite database, expected JSON lines or text in UTF-8", said)
+        self.assertIn("latin.txt, line 2: byte 0xe9 is no text", self.label("dedup", "latin.txt", code=1).stderr)
+        self.assertIn("is a GGUF model, expected", self.label("dedup", MODEL, code=1).stderr)
+
+    def test_an_order_that_is_random_as_yet_is_told(self):
+        self.label("import", "crowd.csv", "--wanted", 9)
+        for order in ("margin", "entropy"):
+            said = self.label("next", "--by", "z", "--order", order, "--lease", 1).stderr
+            self.assertIn(f"--order {order} is random in project 'crowd' as yet", said)
+        self.assertNotIn("is random", self.label("next", "--by", "y").stderr)
+        self.label("infer", "--save")
+        self.assertNotIn("is random", self.label("next", "--by", "x", "--order", "margin").stderr)
 
     def test_inference_as_json_has_what_it_thinks_of_every_annotator(self):
         self.label("import", "crowd.csv")

@@ -241,6 +241,57 @@ class StandardStreams(InFolder):
             self.says("would be replaced, and the command reads it", *arguments)
             self.assertEqual({p: p.read_bytes() for p in self.folder.rglob("*") if p.is_file()}, before)
 
+    def test_an_output_is_one_file_in_a_folder_that_is_there(self):
+        for arguments, why in (
+            (
+                ("encode-image", BUNDLED, "a.png", "--out", self.folder / "a", "--pixels-out", self.folder / "." / "a"),
+                "both be written",
+            ),
+            (
+                ("quantize", BUNDLED, self.folder / "q", "--packed", self.folder / "q", "--type", "Q8_0"),
+                "both be written",
+            ),
+            (("logits", TEXT, "--tokens", "1", "--out", self.folder / "no" / "a.npy"), "there is no folder"),
+            (("label", "export", "--out", self.folder), "it is a folder"),
+            (("batch", BUNDLED, "--in", "a", "--out", self.folder), "it is a folder"),
+        ):
+            self.says(why, *arguments)
+        self.assertEqual(self.names(), [])
+
+    def test_a_batch_that_does_not_begin_leaves_the_answers_of_before(self):
+        asked, answers = self.folder / "in.jsonl", self.folder / "out.jsonl"
+        asked.write_text('{"prompt": "a"}\n')
+        batch = ("batch", self.folder / "no.gguf", "--in", asked, "--out", answers)
+        run(*batch, code=1)
+        self.assertEqual(self.names(), ["in.jsonl"])
+        answers.write_text('{"line":0,"text":"b"}\n')
+        run(*batch, "--overwrite", code=1)
+        self.assertEqual(answers.read_text(), '{"line":0,"text":"b"}\n')
+
+    def test_a_model_is_not_written_where_its_text_to_measure_is_missing(self):
+        self.says(
+            "no.txt", "quantize", BUNDLED, self.folder / "q", "--type", "Q8_0", "--measure", self.folder / "no.txt"
+        )
+        self.assertEqual(self.names(), [])
+
+    def test_a_name_that_is_no_utf8_is_written_as_json(self):
+        link = os.fsdecode(os.path.join(os.fsencode(self.folder), b"m\xff.gguf"))
+        os.symlink(BUNDLED, link)
+        found = run("bench", link, "-p", 2, "-n", 1, "-r", 1, "-t", 1, "--json").stdout
+        self.assertTrue(json.loads(found)["model"].endswith("m\ufffd.gguf"))
+
+    def test_a_file_of_another_kind_is_no_text(self):
+        self.says("is a GGUF model, expected text in UTF-8", "perplexity", BUNDLED, "--file", BUNDLED)
+        self.says("is a GGUF model, expected", "ads", "ope", BUNDLED)
+        self.says(
+            "--policy is 'unifrom', neither uniform nor a file that is there, did you mean 'uniform'?",
+            "ads",
+            "ope",
+            __file__,
+            "--policy",
+            "unifrom",
+        )
+
     def test_a_store_that_is_not_there_is_not_made_by_reading_it(self):
         for arguments in (("feedback", self.folder / "no.db"), ("events", "forget", self.folder / "no.db", "p1")):
             self.says("is not there", "ads", *arguments)

@@ -122,6 +122,48 @@ class Improve(unittest.TestCase):
             self.assertIn(why, refused.stderr)
             self.assertFalse((self.folder / "improve" / "margin-12-seed1").exists())
 
+    def test_a_run_that_does_not_begin_leaves_nothing_in_the_way(self):
+        rows = [{"prompt": f"Mr. {n} was", "chosen": "very glad", "rejected": "made of glass"} for n in NAMES]
+        (self.folder / "pairs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        before = sorted(p.name for p in self.folder.iterdir())
+        pairs = [PUNA, "improve", MODEL, "--pairs", "pairs.jsonl", "--budget", "6"]
+        for more in (
+            ["--lr", "nan"],
+            ["--lr", "-1"],
+            ["--lr", "0"],
+            ["--method", "dpo", "--beta", "nan"],
+            ["--rank", "1000000000"],
+            ["--decide", "majorty", "--ask-people"],
+            ["--providers", "f33"],
+            ["--out", "no/such/folder"],
+            ["--resume"],
+        ):
+            with self.subTest(more=more):
+                self.assertIn(self.improve(*more).returncode, (1, 2))
+                self.assertEqual(sorted(p.name for p in self.folder.iterdir()), before)
+        for more in (["--text", "nowhere.txt"], ["--held-out-pairs", "nowhere"], ["--lr", "nan"], ["--resume"]):
+            with self.subTest(more=more):
+                refused = subprocess.run([*pairs, *more], cwd=self.folder, capture_output=True, text=True, timeout=60)
+                self.assertIn(refused.returncode, (1, 2))
+                self.assertEqual(sorted(p.name for p in self.folder.iterdir()), before)
+        self.assertIn("--resume: there is no run in nothere", self.improve("--resume", "--out", "nothere").stderr)
+        # Training as well.
+        for verb, data in (("finetune", "held.jsonl"), ("dpo", "pairs.jsonl")):
+            for more in (["--lr", "nan"], ["--clip", "-1"], ["--data", "nowhere.jsonl"], ["--schedule", "cosin"]):
+                with self.subTest(verb=verb, more=more):
+                    command = [
+                        PUNA,
+                        verb,
+                        MODEL,
+                        "--out",
+                        "run",
+                        *([] if "--data" in more else ["--data", data]),
+                        *more,
+                    ]
+                    refused = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, timeout=60)
+                    self.assertIn(refused.returncode, (1, 2))
+                    self.assertEqual(sorted(p.name for p in self.folder.iterdir()), before)
+
     def test_an_option_of_the_other_way_to_use_it_is_refused(self):
         pairs = [PUNA, "improve", MODEL, "--pairs", "pairs.jsonl"]
         for more, why in (

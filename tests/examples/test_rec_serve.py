@@ -115,6 +115,23 @@ class RecServe(unittest.TestCase):
         self.refused("/events", b'{"features": {"genre": "jazz"}}', 400, "genre")
         self.refused("/events", b'{"outcomes": {"click": 2}}', 400, "click")
 
+    def test_a_server_that_does_not_begin_leaves_nothing(self):
+        with tempfile.TemporaryDirectory() as folder:
+            config = os.path.join(folder, "c.json")
+            with open(config, "w", encoding="utf-8") as f:
+                json.dump(CONFIG, f)
+            for verb, more in (
+                ("serve", ["--new", config, "--page", "nowhere"]),
+                ("serve", ["--new", config, "--port", "70000"]),
+                ("serve", ["--new", config, "--lr", "nan"]),
+                ("update", ["--new", config, "--table-lr", "-1"]),
+                ("update", ["--new", os.path.join(folder, "no.json")]),
+                ("update", []),
+            ):
+                with self.subTest(verb=verb, more=more):
+                    self.assertIn(command(verb, os.path.join(folder, "run"), *more).returncode, (1, 2))
+                    self.assertEqual(os.listdir(folder), ["c.json"])
+
     def test_an_error_is_a_sentence_whatever_bytes_the_request_holds(self):
         self.refused("/events", ('{"features":{"a' + "é" * 40 + '":1}}').encode(), 400, "there is no feature")
         self.refused("/events", b'{"features":{"\xff":1}}', 400)

@@ -321,6 +321,35 @@ TEST_CASE("names and annotators that a file has no use for are refused or told",
   CHECK(says(r.notes[0], "--by is not read"));
 }
 
+TEST_CASE("a row of which nothing is read is refused, and a misspelt key is told with the nearest one", "[label]") {
+  CHECK(says(refusal("{}\n", "f.jsonl"), "f.jsonl, line 1: there is nothing in it that is read"));
+  CHECK(says(refusal("{\"item\": \"a\"}\n{\"lable\": \"x\"}\n", "f.jsonl"),
+             "line 2: there is nothing in it that is read: expected an item, data, a label or a truth, did you mean "
+             "'label'?"));
+  const auto store = open_label_store(":memory:");
+  const ImportReport r = take(*store, "{\"item\": \"a\", \"lable\": \"x\", \"colour\": 1}\n", "f.jsonl");
+  REQUIRE(r.notes.size() == 1);
+  CHECK(r.notes[0] == "not read: 'colour', 'lable' (did you mean 'label'?) (--data takes them into the items)");
+}
+
+TEST_CASE("a column or a key has one role", "[label]") {
+  ImportOptions both;
+  both.label = both.truth = "answer";
+  CHECK(says(refusal("item,worker,answer\na,w,x\n", "f.csv", both), "the column 'answer' is both"));
+  CHECK(says(refusal("{\"item\": \"a\", \"worker\": \"w\", \"answer\": \"x\"}\n", "f.jsonl", both),
+             "f.jsonl: the key 'answer' is both --label and --truth, expected one of them"));
+  ImportOptions usual;  // the other role has it by its usual name
+  usual.truth = "label";
+  CHECK(says(refusal("item,worker,label\na,w,x\n", "f.csv", usual), "the column 'label' is both"));
+  CHECK(says(refusal("{\"item\": \"a\", \"worker\": \"w\", \"label\": \"x\"}\n", "f.jsonl", usual),
+             "the key 'label' is both --truth and --label"));
+}
+
+TEST_CASE("a file of another kind is called by its name, whatever its own name says", "[label]") {
+  CHECK(says(refusal(std::string("SQLite format 3\0", 16), "f.jsonl"), "f.jsonl is an SQLite database"));
+  CHECK(says(refusal(std::string("SQLite format 3\0", 16), "f.csv"), "f.csv is an SQLite database"));
+}
+
 TEST_CASE("50,000 tasks are read and written in seconds", "[label][slow]") {
   std::string tasks = "[";
   for (int i = 0; i < 50'000; ++i)

@@ -68,6 +68,14 @@ TEST_CASE("a key that another event has is an error that names the event, and no
           "event 1: its key '" + e.key + "' is that of another event, which differs from it");
     CHECK(store->count() == 2);
   }
+  try {
+    store->add(std::vector<FeedbackEvent>{shown("i2", "ann", 100), shown("i1", "bob", 100)});
+    FAIL("it was added");
+  } catch (const FeedbackError& e) {  // the number is a value, not only words
+    CHECK(e.event() == 1);
+    CHECK(std::string(e.why()).starts_with("its key 'i1' is that of another event"));
+    CHECK(e.status() == Status::invalid_argument);
+  }
   const std::vector<FeedbackEvent> twins{shown("i3", "ann", 1), shown("i3", "ann", 2)};
   CHECK(message_of([&] { store->add(twins); }).find("event 1: ") == 0);
   CHECK(store->count() == 2);

@@ -118,6 +118,54 @@ TEST_CASE("many clients at once get what each gets alone, while others leave", "
   CHECK(comes_to_rest(server));
 }
 
+TEST_CASE("a result of no call and what else is wrong are refused by the names of each protocol", "[server]") {
+  InProcess server(austen());
+  struct Wrong {
+    const char *path, *body, *field, *says;
+  };
+  const Wrong all[] = {
+      {"/v1/chat/completions",
+       R"({"messages":[{"role":"user","content":"a"},{"role":"tool","tool_call_id":"x","content":"rain"}]})",
+       "messages[1].tool_call_id", "no call before it has this id"},
+      {"/v1/messages",
+       R"({"system":"b","max_tokens":1,"messages":[{"role":"user","content":[{"type":"text","text":"a"},)"
+       R"({"type":"tool_result","tool_use_id":"x","content":"rain"}]}]})",
+       "messages[0].content[1].tool_use_id", "no call before it has this id"},
+      {"/v1/messages",
+       R"({"system":"b","max_tokens":1,"messages":[{"role":"user","content":"a"},{"role":"assistant","content":[)"
+       R"({"type":"text","text":"b"},{"type":"tool_use","id":"a","name":"look","input":[1]}]},)"
+       R"({"role":"user","content":"c"}]})",
+       "messages[1].content[1].input", "expected an object"},
+      {"/v1/messages",
+       R"({"max_tokens":1,"messages":[{"role":"user","content":"a"}],"tools":[{"name":"a b","input_schema":{}}]})",
+       "tools[0].name", "expected 1 to 64 letters"},
+      {"/v1/messages/count_tokens",
+       R"({"messages":[{"role":"user","content":[{"type":"tool_result","tool_use_id":"x","content":"rain"}]}]})",
+       "messages[0].content[0].tool_use_id", "no call before it has this id"},
+      {"/v1/responses",
+       R"({"instructions":"b","input":[{"role":"user","content":"a"},{"type":"reasoning","summary":[]},)"
+       R"({"type":"function_call_output","call_id":"x","output":"rain"}]})",
+       "input[2].call_id", "no call before it has this id"},
+      {"/v1/responses",
+       R"({"input":[{"role":"user","content":[{"type":"input_image","image_url":"http://x/a.png"}]}]})",
+       "input[0].content[0].image_url", "this server fetches nothing"},
+      {"/tokenize", R"({"messages":[{"role":"tool","tool_call_id":"x","content":"rain"}]})", "messages[0].tool_call_id",
+       "no call before it has this id"},
+  };
+  auto one = std::make_unique<Received>();
+  for (const Wrong& w : all) {
+    exchange(server.port(), request_text(w.path, w.body), *one);
+    const std::string said(one->text());
+    INFO(w.path << " " << w.body << "\n" << said);
+    CHECK(one->status() == 400);
+    CHECK(said.find("'" + std::string(w.field) + "'") + said.find(std::string(w.field) + " is") != 2 * said.npos);
+    CHECK(said.find(w.says) != said.npos);
+    const std::string path(w.path);
+    if (path == "/v1/responses") CHECK(said.find("messages") == said.npos);
+    if (!path.starts_with("/v1/messages")) CHECK(said.find("\"param\":\"" + std::string(w.field) + "\"") != said.npos);
+  }
+}
+
 TEST_CASE("pictures, two models and too little memory for both: one makes room for the other", "[server]") {
   uint64_t both = 0;
   std::vector<serve::ModelSpec> specs = austen();

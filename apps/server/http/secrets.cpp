@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <sstream>
 
+#include "base/file_kind.h"
 #include "base/utf8.h"
 #include "puna/base/error.h"
 
@@ -14,6 +15,7 @@ constexpr size_t kShortest = 16, kLongest = 512;  // of a secret: shorter ones c
 }  // namespace
 
 std::vector<Secret> parse_secrets(std::string_view text, const std::string& place) {
+  require_text_file(text, place, "lines of 'NAME SECRET'");
   std::vector<Secret> all;
   std::istringstream lines{std::string(without_bom(text))};
   int number = 0;

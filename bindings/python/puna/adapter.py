@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING, Any, Callable, Iterable, Mapping, NamedTuple, Optional, Sequence
 
 from .chat import day_of
-from .native import Progress, c_path, check, ffi, lib, sized, texts
+from .native import Progress, c_path, check, ffi, handle_of, lib, sized, texts
 
 if TYPE_CHECKING:
     import datetime
@@ -63,6 +63,12 @@ def finetune(
     return Adapter(
         model,
         on_step.created(
-            lib.puna_adapter_free, lib.puna_model_finetune, model._handle, lines, len(lines), o, type="puna_adapter"
+            lib.puna_adapter_free,
+            lib.puna_model_finetune,
+            handle_of(model, "Model", "model"),
+            lines,
+            len(lines),
+            o,
+            type="puna_adapter",
         ),
     )

@@ -24,12 +24,17 @@ from .native import (
     check,
     created,
     ffi,
+    handle_of,
+    handle_or_none,
     integer_array,
+    json_bytes,
     lib,
     one_of,
+    ours,
     pointer,
     read,
     sized,
+    text_bytes,
     text_of,
     values_of,
 )
@@ -222,7 +227,7 @@ class Day:
 
 def hindsight(day: Day, budget: int) -> Hindsight:
     out = sized("puna_hindsight")
-    check(lib.puna_spend_plan_learn(day._struct(), budget, out, ffi.NULL))
+    check(lib.puna_spend_plan_learn(ours(day, "Day", "day")._struct(), budget, out, ffi.NULL))
     return Hindsight(*values_of(out, Hindsight))
 
 
@@ -240,7 +245,7 @@ class SpendPlan:
         plan._handle = created(
             lib.puna_spend_plan_free,
             lib.puna_spend_plan_learn,
-            yesterday._struct(),
+            ours(yesterday, "Day", "yesterday")._struct(),
             budget,
             ffi.NULL,
             type="puna_spend_plan",
@@ -285,7 +290,7 @@ class Pacer:
             seed=seed,
             at=at,
             spent=spent,
-            plan=None if plan is None else plan._handle,
+            plan=handle_or_none(plan, "SpendPlan", "plan"),
         )
         self._handle = _new("puna_pacer", options)
 
@@ -522,19 +527,12 @@ def evaluate(
     )
 
 
-def _json_bytes(value: Any) -> bytes:
-    """JSON as it is given: text, bytes, or what json.dumps() takes."""
-    if isinstance(value, bytes):
-        return value
-    return (value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)).encode()
-
-
 def _texts(**values: Any) -> Tuple[Dict[str, Any], List[Any]]:
     """Fields `name` and `name`_bytes of options, and what keeps them alive."""
     fields: Dict[str, Any] = {}
     for name, value in values.items():
         if value is not None:
-            data = _json_bytes(value)
+            data = json_bytes(value, name)
             fields[name], fields[name + "_bytes"] = ffi.from_buffer("char[]", data), len(data)
     return fields, list(fields.values())
 
@@ -577,7 +575,7 @@ class Lint:
         del alive
 
     def check(self, text: str, *, placement: Optional[str] = None, field: Optional[str] = None) -> Linted:
-        data = text.encode("utf-8", "surrogateescape")
+        data = text_bytes(text, "text", "surrogateescape")
         where, kind = c_text(placement, "placement") or ffi.NULL, c_text(field, "field") or ffi.NULL
         found = json.loads(text_of(lib.puna_lint_check, self._handle, where, kind, data, len(data), ffi.NULL))
         findings = [Finding(*(f[key] for key in Finding._fields)) for f in found["findings"]]
@@ -600,14 +598,15 @@ def plan(
     """The texts of a brief's advertisements, from its facts alone: the plan that `puna ads plan --out` writes, as a
     dict. `brief` is JSON, as text or as a dict; docs/ads.md has its fields. `progress(done, total)` counts texts; False
     or an exception in it ends the call. Options are exact, temperature, top_p and parallel."""
-    data = _json_bytes(brief)
+    data = json_bytes(brief, "brief")
     fields, alive = _texts(rules=rules, placements=placements)
     for name, value in (("model_name", model_name), ("adapter_name", adapter_name), ("made_at", made_at)):
         fields[name] = c_text(value, name)
-    fields["adapter"] = None if adapter is None else adapter._handle
+    fields["adapter"] = handle_or_none(adapter, "Adapter", "adapter")
+    handle = handle_of(model, "Model", "model")
     call = WorkerProgress(progress)
     struct = sized("puna_ads_plan_options", progress=call.callback, **fields, **options)
-    text = call.run(lambda: text_of(lib.puna_ads_plan_write, model._handle, data, len(data), struct))
+    text = call.run(lambda: text_of(lib.puna_ads_plan_write, handle, data, len(data), struct))
     del alive
     return dict(json.loads(text))
 

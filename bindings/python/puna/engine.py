@@ -28,7 +28,21 @@ from .chat import Chat, Messages
 from .errors import BY_STATUS, Error
 from .grammar import Grammar
 from .model import Model
-from .native import c_string, check, created, ffi, int32_pointer, lib, one_of, read, sized, token_array, values_of
+from .native import (
+    c_string,
+    check,
+    created,
+    ffi,
+    handle_of,
+    handle_or_none,
+    int32_pointer,
+    lib,
+    one_of,
+    read,
+    sized,
+    token_array,
+    values_of,
+)
 from .session import POOLING, STOP_REASONS, AnswerOptions, generate_options
 
 if TYPE_CHECKING:
@@ -296,12 +310,18 @@ class Engine:
             prompt_rows=prompt_rows,
             prompt_share=prompt_share,
             cache_bytes=0 if cache_bytes is None else cache_bytes or 2**64 - 1,
-            draft=draft._handle if draft is not None else None,
+            draft=handle_or_none(draft, "Model", "draft"),
         )
         self.model = model
         self._listening: Dict[int, AsyncRequest] = {}  # the library has pointers to them
         self._lock = threading.Lock()
-        self._handle = created(lib.puna_engine_free, lib.puna_engine_create, model._handle, options, type="puna_engine")
+        self._handle = created(
+            lib.puna_engine_free,
+            lib.puna_engine_create,
+            handle_of(model, "Model", "model"),
+            options,
+            type="puna_engine",
+        )
         check(lib.puna_engine_start(self._handle))
         _open.add(self)
 
@@ -358,7 +378,7 @@ class Engine:
         options = sized(
             "puna_request_options",
             generate=generate,
-            adapters=ffi.new("const puna_adapter*[]", [a._handle for a, _ in shares]),
+            adapters=ffi.new("const puna_adapter*[]", [handle_of(a, "Adapter", "adapters") for a, _ in shares]),
             weights=ffi.new("float[]", [w for _, w in shares]),
             adapter_count=len(shares),
             priority=priority,

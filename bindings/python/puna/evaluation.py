@@ -7,7 +7,24 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Mapping, 
 
 import numpy as np
 
-from .native import WorkerProgress, c_text, check, created, ffi, lib, on_worker, read, sized, text_of
+from .native import (
+    WorkerProgress,
+    c_text,
+    check,
+    created,
+    described,
+    ffi,
+    handle_of,
+    handle_or_none,
+    json_bytes,
+    lib,
+    on_worker,
+    one_of,
+    read,
+    sized,
+    text_bytes,
+    text_of,
+)
 
 if TYPE_CHECKING:
     from .adapter import Adapter
@@ -43,17 +60,15 @@ def score_continuations(
     log_likelihoods, greedy = np.zeros(len(lengths), np.float64), np.zeros(len(lengths), np.int32)
     call = WorkerProgress(progress)
     adapter = options.pop("adapter", None)
+    handle = handle_of(model, "Model", "model")
     o = sized(
-        "puna_score_options",
-        progress=call.callback,
-        adapter=adapter._handle if adapter is not None else None,
-        **options,
+        "puna_score_options", progress=call.callback, adapter=handle_or_none(adapter, "Adapter", "adapter"), **options
     )
 
     def work() -> None:
         check(
             lib.puna_model_score(
-                model._handle,
+                handle,
                 ffi.from_buffer("int32_t[]", ids),
                 ffi.from_buffer("uint64_t[]", sizes),
                 ffi.from_buffer("uint64_t[]", ends),
@@ -68,12 +83,12 @@ def score_continuations(
     return Scores(log_likelihoods, greedy.astype(bool))
 
 
-def _rows(rows: Rows) -> bytes:
-    if isinstance(rows, bytes):
-        return rows
-    if isinstance(rows, str):
-        return rows.encode("utf-8")
-    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode("utf-8")
+def _rows(rows: Rows, what: str) -> bytes:
+    if isinstance(rows, (str, bytes)):
+        return text_bytes(rows, what)
+    if not isinstance(rows, Iterable) or isinstance(rows, Mapping):
+        raise TypeError(f"{what} is {described(rows)}, expected rows: a list of dicts, or a str or bytes of JSON lines")
+    return b"".join(json_bytes(row, what) + b"\n" for row in rows)
 
 
 class EvaluationInfo(NamedTuple):
@@ -123,8 +138,7 @@ class Evaluation:
     ) -> None:
         """`num_fewshot`: examples before each item, None = the task's. `seed`, `parallel`, `max_positions`, `rows`: 0 =
         ours. See puna_evaluation_options."""
-        text = task if isinstance(task, str) else json.dumps(task)
-        data, of_items, of_shots = text.encode("utf-8"), _rows(items), _rows(shots)
+        data, of_items, of_shots = json_bytes(task, "task"), _rows(items, "items"), _rows(shots, "shots")
         options = sized(
             "puna_evaluation_options",
             num_fewshot=None if num_fewshot is None else num_fewshot or -1,
@@ -137,11 +151,11 @@ class Evaluation:
             seed=seed,
             parallel=parallel,
             exact=exact,
-            kv_type=KV_TYPES[kv_type],
+            kv_type=one_of(kv_type, KV_TYPES, "kv_type"),
             max_positions=max_positions,
             rows=rows,
             unshared=unshared,
-            adapter=adapter._handle if adapter is not None else None,
+            adapter=handle_or_none(adapter, "Adapter", "adapter"),
         )
         named = c_text(name or None, "name")  # lives until the call has ended
         if named is not None:
@@ -149,7 +163,7 @@ class Evaluation:
         self._handle = created(
             lib.puna_evaluation_free,
             lib.puna_evaluation_create,
-            model._handle,
+            handle_of(model, "Model", "model"),
             data,
             len(data),
             of_items,
@@ -190,7 +204,7 @@ class Evaluation:
 
     def restore(self, answer: str) -> bool:
         """An answer of another run of the same task on the same model; True: it is not computed again."""
-        taken, data = ffi.new("int32_t*"), answer.encode("utf-8")
+        taken, data = ffi.new("int32_t*"), text_bytes(answer, "answer")
         check(lib.puna_evaluation_restore(self._handle, data, len(data), taken))
         return bool(taken[0])
 
@@ -226,7 +240,7 @@ def compare_samples(
     >>> compare_samples(a, a)["differences"][0]["verdict"]
     'cannot tell'
     """
-    x, y = _rows(a), _rows(b)
+    x, y = _rows(a, "a"), _rows(b, "b")
     options = sized(
         "puna_compare_options",
         metric=c_text(metric or None, "metric"),

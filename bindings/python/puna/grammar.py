@@ -9,7 +9,21 @@ from typing import TYPE_CHECKING, Any, Callable, Iterable, List, Mapping, Option
 import numpy as np
 
 from .json_types import _is_dataclass, closed, schema_of, value_of
-from .native import check, created, ffi, int32_pointer, lib, one_of, read, sized, text_of, token_array, watch
+from .native import (
+    check,
+    created,
+    ffi,
+    handle_of,
+    int32_pointer,
+    lib,
+    one_of,
+    read,
+    sized,
+    text_bytes,
+    text_of,
+    token_array,
+    watch,
+)
 
 if TYPE_CHECKING:
     from .model import Model
@@ -40,7 +54,7 @@ class Grammar:
         """`max_whitespace`, of JSON: between two lexemes there is nothing, one space, or a line break and at most so
         many spaces or tabs; 0: always nothing. None = ours. `parse` makes an answer's value of its text."""
         self.kind = kind
-        data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+        data = text_bytes(text, "text")
         options = sized(
             "puna_grammar_options",
             kind=one_of(kind, KINDS, "kind"),
@@ -131,7 +145,12 @@ class Matcher:
             stop_token_count=stops.size,
         )
         self._handle = _handle or created(
-            lib.puna_matcher_free, lib.puna_matcher_create, grammar._handle, model._handle, options, type="puna_matcher"
+            lib.puna_matcher_free,
+            lib.puna_matcher_create,
+            handle_of(grammar, "Grammar", "grammar"),
+            handle_of(model, "Model", "model"),
+            options,
+            type="puna_matcher",
         )
 
     def _info(self) -> Any:
@@ -158,10 +177,10 @@ class Matcher:
     def accept(self, what: "int | str | bytes") -> None:
         """A token came, or a text. InvalidArgument when it may not: the matcher is as before."""
         if isinstance(what, (str, bytes)):
-            data = what.encode() if isinstance(what, str) else what
+            data = text_bytes(what, "what")
             check(lib.puna_matcher_accept_text(self._handle, data, len(data)))
         else:
-            check(lib.puna_matcher_accept(self._handle, int(what)))
+            check(lib.puna_matcher_accept(self._handle, what))
 
     @property
     def forced(self) -> str:

@@ -9,7 +9,20 @@ from typing import Any, List, NamedTuple, Sequence
 import numpy as np
 
 from . import errors
-from .native import SLICE_US, beside_library, borrowed, check, created, ffi, float_view, lib, read, sized, values_of
+from .native import (
+    SLICE_US,
+    beside_library,
+    borrowed,
+    check,
+    created,
+    ffi,
+    float_view,
+    handle_of,
+    lib,
+    read,
+    sized,
+    values_of,
+)
 
 _DECODE = "libpuna_decode.so.0"
 
@@ -82,7 +95,7 @@ def handles(images: "Image | Sequence[Image]") -> Any:
     """The images as C takes them; keep the result alive during the call."""
     if isinstance(images, Image):
         images = [images]
-    return ffi.new("const puna_image*[]", [image._handle for image in images])
+    return ffi.new("const puna_image*[]", [handle_of(image, "Image", "images") for image in images])
 
 
 def make(model: Any, source: Any) -> Image:

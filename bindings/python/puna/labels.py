@@ -8,7 +8,7 @@ from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
-from .native import c_string, check, check_watched, created, ffi, lib, one_of, read, sized, watch
+from .native import c_string, check, check_watched, created, described, ffi, lib, one_of, read, sized, text_bytes, watch
 
 METHODS = {"ds": 0, "majority": 1, "onecoin": 2, "mace": 3, "glad": 4}
 MEASURES = {"nominal": 0, "ordinal": 1, "interval": 2, "ratio": 3}
@@ -145,8 +145,10 @@ class Inference:
 Text = Union[str, bytes]
 
 
-def _texts(values: Sequence[Text]) -> Tuple[Any, Any, List[Any]]:
-    data = [v.encode("utf-8", "surrogatepass") if isinstance(v, str) else v for v in values]
+def _texts(values: Sequence[Text], what: str) -> Tuple[Any, Any, List[Any]]:
+    if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
+        raise TypeError(f"{what} is {described(values)}, expected a list of texts")
+    data = [text_bytes(v, what) for v in values]
     kept = [ffi.from_buffer("char[]", d) for d in data]
     return ffi.new("const char*[]", kept), ffi.new("size_t[]", [len(d) for d in data]), kept
 
@@ -157,7 +159,7 @@ def duplicates(texts: Sequence[Text], similarity: float = 0.8) -> List[int]:
     >>> duplicates(["The plate was cold, we waited long.", "Fine.", "the plate was cold; we waited long"])
     [0, 1, 0]
     """
-    pointers, sizes, _kept = _texts(texts)
+    pointers, sizes, _kept = _texts(texts, "texts")
     group = ffi.new("int64_t[]", max(len(texts), 1))
     options = sized("puna_overlap_options", similarity=similarity, watch=watch())
     check_watched(lib.puna_find_duplicates(pointers, sizes, len(texts), options, group))
@@ -173,8 +175,8 @@ def contaminated(
     >>> contaminated([item, "nine ten"], [f"say {item} again"])
     [0, None]
     """
-    pointers, sizes, _kept = _texts(items)
-    searched, searched_sizes, _also = _texts(documents)
+    pointers, sizes, _kept = _texts(items, "items")
+    searched, searched_sizes, _also = _texts(documents, "documents")
     found = ffi.new("int64_t[]", max(len(items), 1))
     options = sized("puna_overlap_options", words=words, fewest=fewest, watch=watch())
     check_watched(

@@ -16,7 +16,21 @@ from .chat import Chat, ChatText, Messages
 from .context import Context
 from .evaluation import Scores
 from .image import Image
-from .native import c_path, c_text, check, created, ffi, lib, on_worker, one_of, read, sized, text_of, values_of
+from .native import (
+    c_path,
+    c_text,
+    check,
+    created,
+    ffi,
+    handle_or_none,
+    lib,
+    on_worker,
+    one_of,
+    read,
+    sized,
+    text_of,
+    values_of,
+)
 from .session import Session
 from .tokenizer import Tokenizer
 
@@ -200,7 +214,12 @@ class Model:
         self._context = context  # its log callback is called as long as the model lives
         try:
             self._handle = created(
-                lib.puna_model_free, call, context._handle if context else ffi.NULL, *where, options, type="puna_model"
+                lib.puna_model_free,
+                call,
+                handle_or_none(context, "Context", "context") or ffi.NULL,
+                *where,
+                options,
+                type="puna_model",
             )
         except Exception:
             if raised:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import _thread
+import collections.abc
 import difflib
+import json
 import os
 import pathlib
 import re
@@ -57,6 +59,7 @@ def beside_library(name: str) -> Optional[pathlib.Path]:
 
 
 ffi = cffi.FFI()
+_declared: List[str] = []
 for _header in (
     "puna.h",
     "puna_chat.h",
@@ -72,17 +75,96 @@ for _header in (
     "puna_decode.h",
     "puna_providers.h",
 ):
-    ffi.cdef(
+    _declared.append(
         declarations(
             _first_file(_header, HERE / _header, HERE.parents[2] / "capi" / "include" / _header).read_text(
                 encoding="utf-8"
             )
         )
     )
+    ffi.cdef(_declared[-1])
 _override = os.environ.get("PUNA_LIBRARY")
-lib: Any = ffi.dlopen(
+_loaded: Any = ffi.dlopen(
     str(_first_file("libpuna.so.0", *([pathlib.Path(_override)] if _override else []), HERE / "libpuna.so.0"))
 )
+
+
+def described(value: Any) -> str:
+    """For errors.
+
+    >>> described(None), described(5)
+    ('None', '5, an int')
+    """
+    if value is None:
+        return "None"
+    name = type(value).__name__
+    text = repr(value)
+    short = isinstance(value, (bool, int, float, str, bytes)) and len(text) <= 40
+    return f"{text + ', ' if short else ''}{'an' if name[:1].lower() in 'aeio' else 'a'} {name}"
+
+
+def expected_of(ctype: str) -> str:
+    """What Python gives for a type of C.
+
+    >>> expected_of("int64_t"), expected_of("double")
+    ('an int', 'a number')
+    """
+    if ctype.endswith("*") or "[" in ctype or "(" in ctype:
+        return "a text or an array" if ctype.replace("const ", "").startswith("char") else "one of our objects"
+    return "a number" if ctype in ("double", "float") else "an int"
+
+
+class _Library:
+    """The library's functions and numbers. Where Python's value is none of the type that a function takes, cffi names
+    neither the function nor the parameter: here both are."""
+
+    def __init__(self, loaded: Any, names: Dict[str, List[str]]) -> None:
+        self._loaded, self._names = loaded, names
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._loaded, name)
+        # What frees is called when everything else may be gone.
+        if name.startswith("puna_") and not name.endswith("_free"):
+            value = self._checked(name, value)
+        setattr(self, name, value)  # the next look finds it
+        return value
+
+    def _checked(self, name: str, function: Any) -> Any:
+        def call(*arguments: Any) -> Any:
+            try:
+                return function(*arguments)
+            except (TypeError, OverflowError) as e:
+                raise self._named(name, function, arguments, e) from None
+
+        return call
+
+    def _named(self, name: str, function: Any, arguments: Tuple[Any, ...], error: Exception) -> Exception:
+        for ctype, parameter, value in zip(ffi.typeof(function).args, self._names.get(name, ()), arguments):
+            try:
+                ffi.new("struct { " + ffi.getctype(ctype, "value") + "; } *", [value])
+            except (TypeError, OverflowError) as e:
+                if isinstance(e, OverflowError):
+                    return OverflowError(f"{parameter} is {described(value)}, which does not fit {ctype.cname}")
+                return TypeError(f"{parameter} is {described(value)}, expected {expected_of(ctype.cname)}")
+            except Exception:  # a type that cannot be made so
+                continue
+        return error
+
+
+def _parameters(header: str) -> Dict[str, List[str]]:
+    """The names of the functions' parameters.
+
+    >>> _parameters("int puna_f(puna_x* x, double at, void (*on)(int));")
+    {'puna_f': ['x', 'at', 'on']}
+    """
+    found: Dict[str, List[str]] = {}
+    for name, inside in re.findall(r"\b(puna_\w+)\s*\(((?:[^()]|\([^()]*\))*)\)\s*;", header):
+        flat = re.sub(r"\(\s*\*\s*(\w+)\s*\)\s*\([^()]*\)", r" \1", inside)
+        found[name] = [(re.findall(r"\w+", p) or [""])[-1] for p in flat.split(",")]
+    return found
+
+
+lib: Any = _Library(_loaded, _parameters("\n".join(_declared)))
 
 
 def version() -> str:
@@ -112,9 +194,67 @@ def sized(name: str, **fields: Any) -> Any:
             setattr(struct, field, value)
         except AttributeError:
             raise TypeError(f"no option {field!r}{did_you_mean(field, dir(struct))}") from None
-        except TypeError as e:
-            raise TypeError(f"{field}: {e}") from None
+        except TypeError:
+            ctype = dict(ffi.typeof(name).fields)[field].type.cname
+            raise TypeError(f"{field} is {described(value)}, expected {expected_of(ctype)}") from None
+        except OverflowError as e:
+            raise OverflowError(f"{field}: {e}") from None
     return struct
+
+
+def ours(value: Any, kind: str, what: str) -> Any:
+    """The value, which is one of our objects.
+
+    >>> ours(None, "Model", "model")
+    Traceback (most recent call last):
+    TypeError: model is None, expected a Model
+    """
+    if any(c.__name__ == kind and c.__module__.startswith("puna.") for c in type(value).__mro__):
+        return value
+    raise TypeError(f"{what} is {described(value)}, expected {'an' if kind[0] in 'AEIO' else 'a'} {kind}")
+
+
+def handle_of(value: Any, kind: str, what: str) -> Any:
+    """The library's handle of it."""
+    return ours(value, kind, what)._handle
+
+
+def handle_or_none(value: Any, kind: str, what: str) -> Any:
+    """The same; None is none."""
+    return None if value is None else handle_of(value, kind, what)
+
+
+def text_bytes(text: "str | bytes", what: str, errors: str = "surrogatepass") -> bytes:
+    """A text in UTF-8.
+
+    >>> text_bytes(5, "text")
+    Traceback (most recent call last):
+    TypeError: text is 5, an int, expected a str or bytes
+    """
+    if isinstance(text, str):
+        return text.encode("utf-8", errors)
+    if isinstance(text, bytes):
+        return text
+    raise TypeError(f"{what} is {described(text)}, expected a str or bytes")
+
+
+def json_bytes(value: Any, what: str) -> bytes:
+    """JSON as it is given: a str or bytes of it, or what json.dumps() takes of a dict or a list.
+
+    >>> json_bytes(5, "brief")
+    Traceback (most recent call last):
+    TypeError: brief is 5, an int, expected JSON: a dict, or a str or bytes of it
+    """
+    if isinstance(value, (str, bytes)):
+        return text_bytes(value, what)
+    if not isinstance(value, (collections.abc.Mapping, list, tuple)):
+        raise TypeError(f"{what} is {described(value)}, expected JSON: a dict, or a str or bytes of it")
+    try:
+        return json.dumps(
+            dict(value) if isinstance(value, collections.abc.Mapping) else value, ensure_ascii=False
+        ).encode("utf-8", "surrogatepass")
+    except (TypeError, ValueError) as e:
+        raise TypeError(f"{what}: {e}") from None
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -142,7 +282,7 @@ def c_string(text: "str | bytes", what: str) -> bytes:
     ValueError: stop is 'a\\x00b', which has a NUL in it
     """
     if not isinstance(text, (str, bytes)):
-        raise TypeError(f"{what} is a {type(text).__name__}, expected a str")
+        raise TypeError(f"{what} is {described(text)}, expected a str")
     data = text.encode() if isinstance(text, str) else text
     if b"\0" in data:
         raise ValueError(f"{what} is {text!r}, which has a NUL in it")
@@ -150,6 +290,8 @@ def c_string(text: "str | bytes", what: str) -> bytes:
 
 
 def c_path(path: "str | os.PathLike[str]") -> bytes:
+    if not isinstance(path, (str, bytes, os.PathLike)):
+        raise TypeError(f"the path is {described(path)}, expected a str or a path")
     return c_string(os.fsencode(path), "the path")
 
 
@@ -160,7 +302,11 @@ def c_text(text: "str | bytes | None", what: str) -> Any:
 
 def texts(values: "str | Iterable[str]", what: str) -> List[bytes]:
     """One str is a list of one: Python would take it apart into characters."""
-    return [c_string(v, what) for v in ([values] if isinstance(values, (str, bytes)) else values)]
+    if isinstance(values, (str, bytes)):
+        return [c_string(values, what)]
+    if not isinstance(values, collections.abc.Iterable):
+        raise TypeError(f"{what} is {described(values)}, expected a list of str")
+    return [c_string(v, what) for v in values]
 
 
 def text_list(values: "str | Iterable[str]", what: str) -> Any:
@@ -373,6 +519,8 @@ def integer_array(values: Any, dtype: Any, what: str) -> "np.ndarray[Any, Any]":
     if isinstance(values, (str, bytes, bytearray, dict, set, frozenset)):
         raise TypeError(f"{what}: expected integers, not a {type(values).__name__}")
     if not hasattr(values, "__len__") and not hasattr(values, "__array__"):
+        if not isinstance(values, collections.abc.Iterable):
+            raise TypeError(f"{what} is {described(values)}, expected a list of integers")
         values = list(values)
     if isinstance(values, (list, tuple)):
         for kind in set(map(type, values)):

@@ -7,7 +7,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 
 import numpy as np
 
-from .native import check, created, ffi, integer_array, lib, pointer, sized
+from .native import check, created, ffi, handle_of, handle_or_none, integer_array, lib, ours, pointer, sized
 from .ranker import Examples, Ranker
 from .recommender import User
 
@@ -71,6 +71,8 @@ class Pipeline:
         exponents: Optional[Dict[str, float]] = None,
         **options: Any,
     ) -> None:
+        ours(ranker, "Ranker", "ranker")
+        ours(items, "Examples", "items")
         self._tasks, self._features, surfaces = (
             ranker.tasks,
             len(ranker.config["features"]),
@@ -109,12 +111,17 @@ class Pipeline:
         )
         self._ranker = ranker
         self._handle = created(
-            lib.puna_pipeline_free, lib.puna_pipeline_create, ranker._handle, catalogue, o, type="puna_pipeline"
+            lib.puna_pipeline_free,
+            lib.puna_pipeline_create,
+            handle_of(ranker, "Ranker", "ranker"),
+            catalogue,
+            o,
+            type="puna_pipeline",
         )
 
     def use(self, ranker: Ranker) -> None:
         """Requests that begin from now on are ranked by this one, of the same configuration."""
-        check(lib.puna_pipeline_use(self._handle, ranker._handle))
+        check(lib.puna_pipeline_use(self._handle, handle_of(ranker, "Ranker", "ranker")))
         self._ranker = ranker
 
     def recommend(
@@ -152,7 +159,7 @@ class Pipeline:
             surface=surface,
             number=number,
             about=known_struct,
-            user=None if user is None else user._handle,
+            user=handle_or_none(user, "User", "user"),
             query_time=time,
             candidates=None if own is None else ffi.from_buffer("int64_t[]", own),
             scores=pointer("float[]", own_scores),

@@ -15,9 +15,12 @@ from .native import (
     check,
     created,
     ffi,
+    handle_or_none,
     integer_array,
+    json_bytes,
     lib,
     one_of,
+    ours,
     pointer,
     read,
     sized,
@@ -126,11 +129,11 @@ class Ranker:
     """
 
     def __init__(self, config: "Dict[str, Any] | str", *, context: Optional[Context] = None, **options: Any) -> None:
-        text = config if isinstance(config, str) else json.dumps(config)
+        text = json_bytes(config, "config").decode("utf-8", "surrogatepass")
         self._handle = created(
             lib.puna_ranker_free,
             lib.puna_ranker_create,
-            context._handle if context else ffi.NULL,
+            handle_or_none(context, "Context", "context") or ffi.NULL,
             c_string(text, "config"),
             self._options(options),
             type="puna_ranker",
@@ -155,7 +158,7 @@ class Ranker:
             created(
                 lib.puna_ranker_free,
                 lib.puna_ranker_open,
-                context._handle if context else ffi.NULL,
+                handle_or_none(context, "Context", "context") or ffi.NULL,
                 c_path(path),
                 cls._options(options),
                 type="puna_ranker",
@@ -216,14 +219,16 @@ class Ranker:
 
     def score(self, examples: Examples) -> np.ndarray:
         """Probabilities [count, tasks]."""
+        struct = ours(examples, "Examples", "examples")._struct(self)
         p = np.empty((len(examples), len(self.tasks)), dtype=np.float32)
-        struct = examples._struct(self)
         check(lib.puna_ranker_score(self._handle, struct, pointer("float[]", p), p.size))
         return p
 
     def learn(self, examples: Examples, outcomes: Outcomes, *, predicted: Optional[np.ndarray] = None) -> RankerReport:
         """One step, of one event or many. `predicted` (float32 [count, tasks]) is filled with what it predicted
         before."""
+        ours(examples, "Examples", "examples")
+        ours(outcomes, "Outcomes", "outcomes")
         shape = (len(examples), len(self.tasks))
         if outcomes.values.shape != shape or (outcomes.weights is not None and outcomes.weights.shape != shape[:1]):
             raise ValueError(f"the outcomes have the shape {outcomes.values.shape}, expected {shape}")

@@ -16,6 +16,7 @@ from .native import (
     check,
     created,
     ffi,
+    handle_or_none,
     integer_array,
     lib,
     one_of,
@@ -95,7 +96,7 @@ class Recommender:
     """
 
     def __init__(self, path: "str | os.PathLike[str]", context: Optional[Context] = None) -> None:
-        where = context._handle if context else ffi.NULL
+        where = handle_or_none(context, "Context", "context") or ffi.NULL
         self._handle = created(
             lib.puna_recommender_free, lib.puna_recommender_open, where, c_path(path), type="puna_recommender"
         )
@@ -149,7 +150,7 @@ class Recommender:
         made._handle = on_step.created(
             lib.puna_recommender_free,
             lib.puna_recommender_train,
-            context._handle if context else ffi.NULL,
+            handle_or_none(context, "Context", "context") or ffi.NULL,
             *pointers,
             len(columns[0]),
             o,

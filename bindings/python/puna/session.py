@@ -30,9 +30,12 @@ from .native import (
     check,
     copied_ids,
     created,
+    described,
     did_you_mean,
     ffi,
     float_view,
+    handle_of,
+    handle_or_none,
     int32_pointer,
     lib,
     on_worker,
@@ -391,7 +394,7 @@ class Session:
             context_policy=bool(drop_oldest),
             keep_prefix=keep_prefix,
             keep_shared=keep_shared,
-            draft=draft._handle if draft is not None else ffi.NULL,
+            draft=handle_or_none(draft, "Session", "draft"),
         )
         process = None if process_logits is None else _Processor(process_logits)
         if process is not None:
@@ -597,10 +600,13 @@ def _append_options(images: "Image | Sequence[Image]", keep_shared: bool, **more
 
 def append_batch(sessions: Sequence[Session], tokens: "Sequence[Iterable[int]]") -> None:
     """One pass over several different sessions of one model; faster than one by one, same bits."""
+    for given, what in ((sessions, "sessions"), (tokens, "tokens")):
+        if not isinstance(given, (list, tuple)):
+            raise TypeError(f"{what} is {described(given)}, expected a list")
     if len(sessions) != len(tokens):
         raise ValueError(f"{len(sessions)} sessions, but {len(tokens)} token lists")
     arrays = [token_array(t) for t in tokens]
-    handles = ffi.new("puna_session*[]", [s._handle for s in sessions])
+    handles = ffi.new("puna_session*[]", [handle_of(s, "Session", "sessions") for s in sessions])
     lists = ffi.new("const int32_t*[]", [int32_pointer(a) for a in arrays])
     sessions[0]._in_slices(
         lib.puna_session_begin_batch, handles, lists, ffi.new("size_t[]", [a.size for a in arrays]), len(sessions)

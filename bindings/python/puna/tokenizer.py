@@ -19,6 +19,7 @@ from .native import (
     on_worker,
     read,
     sized,
+    text_bytes,
     text_of,
     token_array,
     watch,
@@ -103,7 +104,7 @@ class Tokenizer:
 
     def find(self, piece: "str | bytes") -> int:
         """The id of a special token or a piece, -1 when there is none."""
-        data, token = piece.encode("utf-8", "surrogatepass") if isinstance(piece, str) else piece, ffi.new("int32_t*")
+        data, token = text_bytes(piece, "piece"), ffi.new("int32_t*")
         check(lib.puna_tokenizer_find_token(self._handle, data, len(data), token))
         return int(token[0])
 

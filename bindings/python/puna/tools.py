@@ -7,7 +7,21 @@ import warnings
 from typing import TYPE_CHECKING, Any, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Union
 
 from .grammar import Grammar
-from .native import c_text, check, check_watched, created, ffi, lib, read, sized, watch
+from .native import (
+    c_text,
+    check,
+    check_watched,
+    created,
+    ffi,
+    handle_of,
+    handle_or_none,
+    json_bytes,
+    lib,
+    read,
+    sized,
+    text_bytes,
+    watch,
+)
 
 if TYPE_CHECKING:
     from .model import Model
@@ -58,9 +72,9 @@ class Tools:
     ) -> None:
         if isinstance(tools, (str, bytes, Mapping)):
             raise TypeError(f"tools is one {type(tools).__name__}, expected a list")
-        data = json.dumps(list(tools)).encode()
+        data = json_bytes(list(tools), "tools")
         options = sized("puna_tools_options", format=c_text(format, "format"))
-        handle = ffi.NULL if model is None else model._handle
+        handle = handle_or_none(model, "Model", "model") or ffi.NULL
         self._handle = created(
             lib.puna_tools_free, lib.puna_tools_create, handle, data, len(data), options, type="puna_tools"
         )
@@ -81,7 +95,7 @@ class Tools:
     def write(self, calls: "Iterable[Union[ToolCall, Mapping[str, Any]]]") -> str:
         """Calls, {"name", "arguments"}, as a model of this format writes them: for training data."""
         listed = [{"name": c.name, "arguments": c.json} if isinstance(c, ToolCall) else dict(c) for c in calls]
-        data = json.dumps(listed).encode()
+        data = json_bytes(listed, "calls")
         text = created(lib.puna_buffer_free, lib.puna_buffer_create, type="puna_buffer")
         check(lib.puna_tools_write(self._handle, data, len(data), text))
         return bytes(ffi.buffer(lib.puna_buffer_data(text), lib.puna_buffer_size(text))).decode()
@@ -144,14 +158,18 @@ class ToolParser:
     def __init__(self, tools: Tools, early: bool = False, thoughts: bool = False, in_thought: bool = False) -> None:
         options = sized("puna_tool_parser_options", early=early, thoughts=2 if in_thought else int(thoughts))
         self._handle = created(
-            lib.puna_tool_parser_free, lib.puna_tool_parser_create, tools._handle, options, type="puna_tool_parser"
+            lib.puna_tool_parser_free,
+            lib.puna_tool_parser_create,
+            handle_of(tools, "Tools", "tools"),
+            options,
+            type="puna_tool_parser",
         )
         self.calls: List[ToolCall] = []
         self._name, self._arguments = "", ""
 
     def push(self, text: str, token: int = -1) -> List[Said]:
         """The next piece. `token`: its id, by which special tokens are known, of which the text has nothing."""
-        data = text.encode("utf-8", "surrogateescape")
+        data = text_bytes(text, "text", "surrogateescape")
         check(lib.puna_tool_parser_push(self._handle, token, data, len(data)))
         return list(self._events())
 

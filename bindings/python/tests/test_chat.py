@@ -179,7 +179,7 @@ def test_one_stop_string_is_one(model):
     for wrong in ("a\0b", ["x", "a\0b"]):
         with pytest.raises(ValueError, match="NUL"):
             model.session().generate([1], stop=wrong)
-    with pytest.raises(TypeError, match="stop is a int"):
+    with pytest.raises(TypeError, match="stop is 5, an int"):
         model.session().generate([1], stop=[5])
 
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "puna/ads/feedback.h"
+#include "puna/base/error.h"
 
 namespace puna::ads {
 
@@ -27,6 +28,18 @@ struct FeedbackCounts {
   int64_t added = 0, repeated = 0;
 };
 
+// What is wrong with one of the events of a call. Its message begins with "event 7: ".
+class FeedbackError : public Error {
+ public:
+  FeedbackError(size_t event, const char* why) noexcept;      // Status::invalid_argument
+  size_t event() const noexcept { return event_; }            // of the call, from 0
+  const char* why() const noexcept { return what() + why_; }  // the message without the number
+
+ private:
+  size_t event_;
+  int why_;
+};
+
 struct StoredImpression {
   std::string segment, placement, variant;
   uint64_t person = 0;
@@ -40,8 +53,7 @@ struct StoredImpression {
 class FeedbackStore {
  public:
   virtual ~FeedbackStore() = default;
-  // All of them or none. Error{invalid_argument} "event 7: ..." says which (from 0) and what is wrong with it: also a
-  // key that another event has, which differs.
+  // All of them or none. FeedbackError says which is wrong and why: also a key that another event has, which differs.
   virtual FeedbackCounts add(std::span<const FeedbackEvent> events) = 0;
   // Impressions from at least `window` before now, with what they led to within it, by time.
   virtual std::vector<StoredImpression> impressions(int64_t window, int64_t now) = 0;

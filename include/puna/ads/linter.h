@@ -46,9 +46,11 @@ class Linter {
   std::string language_ = "en";
 };
 
-// What was found in a text, as JSON: {"text", "graphemes", "columns", "utf16", "errors", "findings": [{"rule",
-// "severity", "begin", "end", "text", "reason"}]}, and by the context "length" and "limit". begin and end are bytes.
-// Error{invalid_argument}: the text is no UTF-8.
+// One thing that was found in a text, as JSON: {"rule", "severity", "begin", "end", "text", "reason"}. begin and end
+// are bytes of the text, "text" is what stands between them.
+std::string finding_json(const Finding& finding, std::string_view text);
+// What was found in a text, as JSON: {"text", "graphemes", "columns", "utf16", "errors", "findings": [...]},
+// and by the context "length" and "limit". Error{invalid_argument}: the text is no UTF-8.
 std::string lint_json(std::string_view text, std::span<const Finding> findings, const LintContext& context);
 
 }  // namespace puna::ads

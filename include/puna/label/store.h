@@ -128,6 +128,8 @@ class LabelStore {
   // value and a source) takes its place; then `next` may give it the item again.
   virtual std::optional<Label> last(int64_t project, const std::string& annotator) = 0;
   virtual void set_uncertainty(int64_t project, std::span<const Uncertainty> items) = 0;
+  // Whether any item is uncertain by what was set. Where none is, the orders by entropy and margin are random.
+  virtual bool has_uncertainty(int64_t project) = 0;
 
   virtual StoreStats stats(int64_t project, int64_t now) = 0;
   virtual int64_t schema_version() = 0;

@@ -6,6 +6,7 @@
 
 #include "ads/creative/tokens.h"
 #include "base/shown.h"
+#include "base/utf8.h"
 #include "puna/base/error.h"
 
 namespace puna::ads {
@@ -18,7 +19,7 @@ LabelledScores score_labelled(std::string_view tsv, const std::string& name, con
     scores.rules.push_back({r.id, r.severity});
   }
   int64_t line = 0;
-  for (std::string_view row : split_text(tsv, '\n')) {
+  for (std::string_view row : split_text(without_bom(tsv), '\n')) {
     ++line;
     if (!row.empty() && row.back() == '\r') row.remove_suffix(1);
     if (row.empty() || row.front() == '#') continue;
@@ -53,6 +54,9 @@ LabelledScores score_labelled(std::string_view tsv, const std::string& name, con
                                   std::string(cells[3]));
     }
   }
+  if (scores.texts == 0)
+    fail(Status::bad_file, "%s: there is no text in it, expected lines of placement, field, rules and text, with tabs",
+         name.c_str());
   scores.errors.rule = "all errors";
   scores.errors.severity = Severity::error;
   scores.reviews.rule = "all reviews";

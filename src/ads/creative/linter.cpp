@@ -41,19 +41,22 @@ LintContext Linter::context(std::string_view placement, std::string_view field) 
   return c;
 }
 
+std::string finding_json(const Finding& f, std::string_view text) {
+  return JsonObject()
+      .text("rule", f.rule)
+      .text("severity", name_of(f.severity))
+      .integer("begin", int64_t(f.begin))
+      .integer("end", int64_t(f.end))
+      .text("text", text.substr(f.begin, f.end - f.begin))
+      .text("reason", f.reason)
+      .str();
+}
+
 std::string lint_json(std::string_view text, std::span<const Finding> findings, const LintContext& context) {
   PUNA_REQUIRE(is_utf8(text), "the text is no UTF-8");
   const TextLength n = text_length(text);
   JsonList list;
-  for (const Finding& x : findings)
-    list.add(JsonObject()
-                 .text("rule", x.rule)
-                 .text("severity", name_of(x.severity))
-                 .integer("begin", int64_t(x.begin))
-                 .integer("end", int64_t(x.end))
-                 .text("text", text.substr(x.begin, x.end - x.begin))
-                 .text("reason", x.reason)
-                 .str());
+  for (const Finding& f : findings) list.add(finding_json(f, text));
   JsonObject json;
   json.text("text", text)
       .integer("graphemes", n.graphemes)

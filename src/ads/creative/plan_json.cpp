@@ -8,6 +8,7 @@
 #include "base/json_field.h"
 #include "base/json_out.h"
 #include "puna/ads/choice.h"
+#include "puna/ads/linter.h"
 #include "puna/base/error.h"
 #include "runtime/opening/fingerprint.h"
 
@@ -30,19 +31,9 @@ uint64_t tokenizer_hash(const Tokenizer& tokenizer) {
   return hash.value();
 }
 
-std::string json_of(const Finding& f) {
-  return JsonObject()
-      .text("rule", f.rule)
-      .text("severity", name_of(f.severity))
-      .integer("begin", int64_t(f.begin))
-      .integer("end", int64_t(f.end))
-      .text("reason", f.reason)
-      .str();
-}
-
 std::string json_of(const PlannedText& t) {
   JsonList lint;
-  for (const Finding& f : t.findings) lint.add(json_of(f));
+  for (const Finding& f : t.findings) lint.add(finding_json(f, t.text));
   JsonObject json;
   json.text("field", t.field)
       .text("text", t.text)

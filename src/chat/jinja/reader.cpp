@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "base/json.h"
+#include "base/json_fault.h"
 #include "chat/jinja/ops.h"
 #include "puna/base/error.h"
 
@@ -102,7 +103,7 @@ class LargeNumbers {
 
 class Reader final : public nlohmann::json_sax<Json> {
  public:
-  Reader(LargeNumbers& large, const Watch& watch) : large_(large), watch_(watch) {}
+  Reader(std::string_view json, LargeNumbers& large, const Watch& watch) : json_(json), large_(large), watch_(watch) {}
   Value take() { return std::move(root_); }
 
   bool null() override { return add(Value::none().from_content(true)); }
@@ -137,8 +138,9 @@ class Reader final : public nlohmann::json_sax<Json> {
     levels_.back().keys.push_back(text(name, true));
     return true;
   }
-  bool parse_error(size_t, const std::string&, const nlohmann::detail::exception& e) override {
-    fail(Status::bad_file, "%s: not valid JSON: %s", kWhat, e.what());
+  bool parse_error(size_t position, const std::string&, const nlohmann::detail::exception& e) override {
+    const JsonFault f = json_fault(json_, position, e.what());
+    fail(Status::bad_file, "%s: not valid JSON in %s: %s", kWhat, f.where().c_str(), f.what.c_str());
   }
 
  private:
@@ -233,6 +235,7 @@ class Reader final : public nlohmann::json_sax<Json> {
     return made;
   }
 
+  const std::string_view json_;
   LargeNumbers& large_;
   const Watch& watch_;
   std::vector<Level> levels_;
@@ -249,8 +252,9 @@ Value read_variables(std::string_view json, const Watch& watch) {
     fail(Status::bad_file, "%s: not valid JSON: a NUL at byte %zu", kWhat, nul);
   LargeNumbers large;
   std::string copy;
-  Reader reader(large, watch);
-  walk_json(large.take_out(json, copy, watch), reader, watch);
+  const std::string_view without = large.take_out(json, copy, watch);
+  Reader reader(without, large, watch);
+  walk_json(without, reader, watch);
   Value variables = reader.take();
   PUNA_REQUIRE(variables.is(Kind::dict), "%s: expected a JSON object", kWhat);
   return variables;

@@ -3,10 +3,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <cstring>
 #include <iterator>
 #include <mutex>
 
+#include "base/format.h"
 #include "base/sha256.h"
 #include "base/shown.h"
 #include "base/utf8.h"
@@ -31,6 +33,13 @@ constexpr const char* kFeedbackTables[] = {
 };
 
 using Digest = std::string;  // kHash bytes
+
+// An event's message behind its number, in memory of its own: errors allocate nothing.
+struct Numbered {
+  char text[Error::kCapacity];
+  Numbered(size_t event, const char* why) noexcept { snprintf(text, sizeof text, "event %zu: %s", event, why); }
+  static int begin(size_t event) noexcept { return snprintf(nullptr, 0, "event %zu: ", event); }
+};
 
 class SqliteFeedback final : public FeedbackStore {
  public:
@@ -74,9 +83,9 @@ class SqliteFeedback final : public FeedbackStore {
           continue;
         }
         ++counts.repeated;
-        PUNA_REQUIRE(ask(is_shown ? same_impression_ : same_result_, e, true),
-                     "event %zu: its key '%s' is that of another event, which differs from it", i,
-                     shown(e.key).c_str());
+        if (!ask(is_shown ? same_impression_ : same_result_, e, true))
+          throw FeedbackError(
+              i, format("its key '%s' is that of another event, which differs from it", shown(e.key).c_str()).c_str());
       }
     });
     return counts;
@@ -157,7 +166,9 @@ class SqliteFeedback final : public FeedbackStore {
                  kLongestName);
   }
   static void check(const FeedbackEvent& e, size_t i) {
-    const auto require = [&](bool is_right, const char* what) { PUNA_REQUIRE(is_right, "event %zu: %s", i, what); };
+    const auto require = [&](bool is_right, const char* what) {
+      if (!is_right) throw FeedbackError(i, what);
+    };
     require(e.kind <= Reached::sale, "its kind is none of shown, click, lead and sale");
     require(!e.key.empty() && e.key.size() <= kLongestName, "its key has no, or more than 256 bytes");
     if (e.kind != Reached::shown)
@@ -232,6 +243,9 @@ class SqliteFeedback final : public FeedbackStore {
 };
 
 }  // namespace
+
+FeedbackError::FeedbackError(size_t event, const char* why) noexcept
+    : Error(Status::invalid_argument, Numbered(event, why).text), event_(event), why_(Numbered::begin(event)) {}
 
 std::unique_ptr<FeedbackStore> open_feedback(const std::string& path) { return std::make_unique<SqliteFeedback>(path); }
 

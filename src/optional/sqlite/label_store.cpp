@@ -1,5 +1,6 @@
 // label_store.cpp -- the label store as an SQLite database. Writers of this process wait at the mutex, those of others
 // at SQLite's lock; each gets its turn within a commit or two.
+#include <algorithm>
 #include <map>
 #include <mutex>
 
@@ -281,6 +282,14 @@ class SqliteStore final : public LabelStore {
     });
   }
 
+  bool has_uncertainty(int64_t project) override {
+    const Lock lock(mutex_);
+    const Statement any = db_.prepare("SELECT 1 FROM items WHERE project = ? AND (entropy > 0 OR margin < 1) LIMIT 1");
+    Use use(db_, any);
+    use.bind(project);
+    return use.step();
+  }
+
   StoreStats stats(int64_t project, int64_t now) override {
     const Lock lock(mutex_);
     StoreStats s;
@@ -356,6 +365,11 @@ class SqliteStore final : public LabelStore {
 
   void require_free(const Project& project) {
     PUNA_REQUIRE(project.wanted >= 1, "%jd labels an item are wanted, expected at least 1", project.wanted);
+    for (size_t i = 0; i < project.labels.size(); ++i)
+      if (std::find(project.labels.begin(), project.labels.begin() + std::ptrdiff_t(i), project.labels[i]) !=
+          project.labels.begin() + std::ptrdiff_t(i))
+        fail(Status::invalid_argument, "the label '%s' stands twice among the labels of project '%s'",
+             shown(project.labels[i]).c_str(), shown(project.name).c_str());
     for (const Project& p : projects())
       if (p.name == project.name && p.id != project.id)
         fail(Status::invalid_argument, "there is a project '%s' already", shown(p.name).c_str());

@@ -5,6 +5,7 @@
 
 #include "base/file_lock.h"
 #include "base/json.h"
+#include "base/json_field.h"
 #include "base/json_out.h"
 #include "base/os.h"
 #include "puna/base/error.h"
@@ -50,12 +51,20 @@ std::string json_of(const std::vector<PrequentialScore>& scores) {
   return all.str();
 }
 
-std::vector<PrequentialScore> scores_of(const Json& state, const char* name, size_t tasks) {
+double number_of(const text::JsonField& field) {
+  if (!field.json().is_number()) field.expected("a number");
+  return field.json().get<double>();
+}
+
+std::vector<PrequentialScore> scores_of(const text::JsonField& list, size_t tasks) {
+  if (!list.is_array() || list.size() != tasks)
+    list.expected(("a list of the scores of " + std::to_string(tasks) + " tasks").c_str());
   std::vector<PrequentialScore> scores;
-  for (const Json& s : state.at(name))
-    scores.push_back({s.at(0).get<double>(), s.at(1).get<double>(), s.at(2).get<double>()});
-  if (scores.size() != tasks)
-    fail(Status::bad_file, "the online state has scores of %zu tasks, expected %zu", scores.size(), tasks);
+  for (size_t i = 0; i < tasks; ++i) {
+    const text::JsonField s = list[i];
+    if (!s.is_array() || s.size() != 3) s.expected("three numbers");
+    scores.push_back({number_of(s[size_t(0)]), number_of(s[1]), number_of(s[2])});
+  }
   return scores;
 }
 
@@ -192,22 +201,15 @@ void OnlineLearner::checkpoint() {
 void OnlineLearner::resume(const std::string& path) {
   const std::string text = os::read_file(path, kMostState);
   OnlineReport report;
-  std::string file;
-  try {
-    Json state = parse_json(text, path.c_str());
-    const JsonGuard guard(state);
-    if (state.at("puna").get<std::string>() != kOnlineFormat)
-      fail(Status::bad_file, "%s is no online state of this version", path.c_str());
-    const Json& learned = state.at("learned");
-    if (!learned.is_number_unsigned() || learned.get<uint64_t>() > uint64_t(INT64_MAX))
-      fail(Status::bad_file, "%s: 'learned' is %.40s, expected a count", path.c_str(), learned.dump().c_str());
-    report.learned = learned.get<int64_t>();
-    file = state.at("checkpoint").get<std::string>();
-    report.all = scores_of(state, "all", report_.all.size());
-    report.recent = scores_of(state, "recent", report_.all.size());
-  } catch (const nlohmann::json::exception& e) {
-    fail(Status::bad_file, "%s is damaged: %.200s", path.c_str(), e.what());
-  }
+  Json tree = parse_json(text, path.c_str());
+  const JsonGuard guard(tree);
+  const text::JsonField state(tree, path + ": ");
+  if (!state.is_object() || state["puna"].string("") != kOnlineFormat)
+    fail(Status::bad_file, "%s is no online state of this version", path.c_str());
+  report.learned = state["learned"].integer(0, INT64_MAX);
+  report.all = scores_of(state["all"], report_.all.size());
+  report.recent = scores_of(state["recent"], report_.all.size());
+  const std::string file = state["checkpoint"].string();
   if (file != "checkpoint-0.safetensors" && file != "checkpoint-1.safetensors")
     fail(Status::bad_file, "%s names no checkpoint", path.c_str());
   trainer_.resume(folder_ + "/" + file);

@@ -1,9 +1,10 @@
 // file_kind.h -- files that are no text, by how they begin: what is given where text is expected says what it is.
 #pragma once
 #include <cstddef>
+#include <string>
 #include <string_view>
 
-namespace puna::io {
+namespace puna {
 
 // What can be done about it goes by this.
 enum class FileFamily { packed, parquet, columns, arrow_stream, office, pdf, pointer, other, utf16, utf32, pickle };
@@ -19,4 +20,7 @@ struct FileKind {
 // characters near them, which no text has.
 const FileKind* kind_of_file(std::string_view bytes) noexcept;
 
-}  // namespace puna::io
+// For readers of text that know no better remedy. Error{unsupported} "a.db is an SQLite database, expected JSON lines".
+void require_text_file(std::string_view bytes, const std::string& file, const char* expected);
+
+}  // namespace puna

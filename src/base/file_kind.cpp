@@ -1,8 +1,10 @@
-#include "io/file_kind.h"
+#include "base/file_kind.h"
 
 #include <algorithm>
 
-namespace puna::io {
+#include "puna/base/error.h"
+
+namespace puna {
 namespace {
 
 using namespace std::string_view_literals;
@@ -74,4 +76,9 @@ const FileKind* kind_of_file(std::string_view bytes) noexcept {
   return is_pickle(bytes) ? &kPickle : is_safetensors(bytes) ? &kSafetensors : nullptr;
 }
 
-}  // namespace puna::io
+void require_text_file(std::string_view bytes, const std::string& file, const char* expected) {
+  if (const FileKind* const kind = kind_of_file(bytes))
+    fail(Status::unsupported, "%s is %s, expected %s", file.c_str(), kind->name, expected);
+}
+
+}  // namespace puna
