@@ -135,7 +135,7 @@ TEST_CASE("a result of no call and what else is wrong are refused by the names o
        R"({"system":"b","max_tokens":1,"messages":[{"role":"user","content":"a"},{"role":"assistant","content":[)"
        R"({"type":"text","text":"b"},{"type":"tool_use","id":"a","name":"look","input":[1]}]},)"
        R"({"role":"user","content":"c"}]})",
-       "messages[1].content[1].input", "expected an object"},
+       "messages[1].content[1].input", "is no JSON object"},
       {"/v1/messages",
        R"({"max_tokens":1,"messages":[{"role":"user","content":"a"}],"tools":[{"name":"a b","input_schema":{}}]})",
        "tools[0].name", "expected 1 to 64 letters"},
