@@ -164,8 +164,7 @@ void add_ads_plan(const Verb& ads) {
       "The texts of advertisements from a brief: within limits, from facts alone, linted; nothing is published");
   const Option brief = verb.option("BRIEF", f->brief, "a JSON file: docs/ads.md");
   verb.output("--out", f->out, "the plan, a JSON file");
-  const Option replay =
-      verb.option("--replay", f->replay, "a plan: written again, it has to have the same bytes").excludes(brief);
+  verb.option("--replay", f->replay, "a plan: written again, it has to have the same bytes").excludes(brief);
   verb.option("--model", f->model,
               "a GGUF file or a Hugging Face folder (default: SmolLM2 in $PUNA_MODELS or ~/.cache/puna/models)");
   verb.option("--adapter", f->adapter, "the brand's voice: a LoRA adapter, a folder as PEFT's or a GGUF file");

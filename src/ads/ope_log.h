@@ -12,10 +12,10 @@ namespace puna::ads {
 
 // Columns by name; "": the one of the usual names that the log has; two of them are an error.
 struct LogColumns {
-  std::string action;      // action, item_id, variant
-  std::string reward;      // reward, click, clicked
-  std::string propensity;  // propensity, propensity_score, pscore, p
-  std::string context;     // position, segment or context, or none; several between commas
+  std::string action{};      // action, item_id, variant
+  std::string reward{};      // reward, click, clicked
+  std::string propensity{};  // propensity, propensity_score, pscore, p
+  std::string context{};     // position, segment or context, or none; several between commas
 };
 
 // Of "uniform", or of a table with the columns action, probability and, where contexts differ, context (a context of

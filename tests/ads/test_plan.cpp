@@ -154,7 +154,9 @@ TEST_CASE("a plan keeps what it promises, and is the same bytes on any number of
   options.parallel = 64;
   CHECK(planned(bakery(), model_with(3), options).json == plan.json);
   Json spaced = bakery();
-  CHECK(write_plan(spaced.dump(4), "b", model(), {.model_path = "tiny"}).json == plan.json);
+  PlanOptions same;
+  same.model_path = "tiny";
+  CHECK(write_plan(spaced.dump(4), "b", model(), same).json == plan.json);
 
   const PlanOrigin origin = plan_origin(plan.json, "plan.json");
   PlanOptions again = origin.options;

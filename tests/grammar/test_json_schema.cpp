@@ -151,8 +151,8 @@ TEST_CASE("keys come as they are written, also where schemas are combined", "[gr
     return accepts(matcher, R"({"a":1,"b":1,"c":1,"d":1,"e":1,"f":1})") &&
            !accepts(matcher, R"({"c":1,"d":1,"a":1,"b":1,"e":1,"f":1})") && accepts(matcher, R"({"b":1,"d":1,"f":1})");
   };
-  // A choice in front of what follows; own keys in front of a choice's, behind those of allOf and $ref where these stand
-  // first; and nested.
+  // A choice in front of what follows; own keys in front of a choice's, behind those of allOf and $ref where these
+  // stand first; and nested.
   CHECK(accepts_in_order({{"allOf", OrderedJson::array({choice, second, third})}}));
   CHECK(accepts_in_order({{"allOf", OrderedJson::array({first, around})}}));
   OrderedJson behind = {{"allOf", OrderedJson::array({first})}};

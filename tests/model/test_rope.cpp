@@ -15,6 +15,13 @@ namespace {
 
 bool is_rope_set(const Golden& g) { return g.fixture() == "rope_real_configs"; }
 
+RopeScaling scaling(RopeScaling::Kind kind, double factor) {
+  RopeScaling s;
+  s.kind = kind;
+  s.factor = factor;
+  return s;
+}
+
 RopeScaling scaling_of(const json& how) {
   RopeScaling s;
   const std::string type = how["rope_type"];
@@ -104,7 +111,7 @@ TEST_CASE("llama3 scaling keeps short wavelengths, slows long ones by the factor
           "[model]") {
   const FpEnv fp;
   const int64_t head_dim = 128;
-  RopeScaling s{RopeScaling::Kind::llama3, 8, 1, 4, 8192};
+  RopeScaling s = scaling(RopeScaling::Kind::llama3, 8);
   const std::vector<float> plain = rope_inverse_frequency(head_dim, 500000, {}),
                            scaled = rope_inverse_frequency(head_dim, 500000, s);
   CHECK(plain[0] == 1.0f);
@@ -126,7 +133,7 @@ TEST_CASE("llama3 scaling keeps short wavelengths, slows long ones by the factor
 TEST_CASE("linear scaling divides every frequency", "[model]") {
   const FpEnv fp;
   const std::vector<float> plain = rope_inverse_frequency(24, 10000, {});
-  const std::vector<float> scaled = rope_inverse_frequency(24, 10000, {RopeScaling::Kind::linear, 4, 1, 4, 8192});
+  const std::vector<float> scaled = rope_inverse_frequency(24, 10000, scaling(RopeScaling::Kind::linear, 4));
   REQUIRE(plain.size() == 12);
   for (size_t i = 0; i < plain.size(); ++i) CHECK(scaled[i] == plain[i] / 4);  // a power of two: exact
 }
