@@ -364,7 +364,8 @@ TEST_CASE("the next turn follows drafts of the last, with one draft session for 
 TEST_CASE("answers with drafts, and what became of these, are the same at any ISA level and thread count",
           "[runtime]") {
   const std::string isa = GENERATE(from_range(supported_isas()));
-  const int threads = GENERATE(1, 2, 3);
+  const int threads = GENERATE(2, 1, 3);
+  if (threads != 2 && isa != supported_isas().back()) return;  // threads depend on no level
   CAPTURE(isa, threads);
   static std::optional<std::pair<Seen, GenerateResult>> first;
   const ModelPtr model = open(austens().folder / "F32.gguf", isa, threads);
