@@ -34,7 +34,7 @@ typedef struct puna_grammar_options {
   int32_t max_whitespace;
   int32_t reserved; /* 0 */
   /* Bounds of what compiling and matching may build; the same text passes or fails alike on every machine. 0 = ours */
-  uint64_t max_nodes;           /* of expressions and rules; 0 = 1,000,000 */
+  uint64_t max_nodes;           /* of expressions and rules; 0 = 500,000 */
   uint64_t max_states;          /* of automata, a step; 0 = 250,000 */
   uint64_t max_bytes;           /* 0 = 64 MiB */
   int32_t (*watch)(void* user); /* about once a millisecond while it compiles; nonzero cancels; optional */

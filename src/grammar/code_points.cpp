@@ -102,8 +102,8 @@ class CodePoints {
 void RegexBuilder::count_ranges(size_t ranges) {
   tick(ranges);
   ranges_counted_ += ranges;
-  PUNA_REQUIRE(ranges_counted_ / 16 < max_nodes_,
-               "the sets of characters have more than 16 ranges for each of %ju nodes", max_nodes_);
+  PUNA_REQUIRE(ranges_counted_ / 32 < max_nodes_,
+               "the sets of characters have more than 32 ranges for each of %ju nodes", max_nodes_);
 }
 
 constexpr size_t kMostRemembered = 4096;  // ranges of a set

@@ -49,7 +49,7 @@ inline constexpr uint64_t kLargestMaximum = uint64_t(1) << 40;
 
 // Makes expressions. Every function simplifies (the laws of Owens, Reppy and Turon, JFP 2009: empty and nothing
 // absorbed, alternatives sorted and joined), never recurses on its arguments, and throws Error{invalid_argument} when
-// the arena holds more than its limit of nodes, or when sets of characters have more than 16 times as many ranges.
+// the arena holds more than its limit of nodes, or when sets of characters have more than 32 times as many ranges.
 class RegexBuilder {
  public:
   enum class Op : uint8_t { nothing, empty, bytes, concat, either, both, complement, repeat, multiple };

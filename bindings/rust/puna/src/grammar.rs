@@ -20,7 +20,7 @@ pub struct GrammarOptions {
     /// Of JSON: between two lexemes there is nothing, one space, or a line break and at most this many spaces or tabs;
     /// 0 = 24; -1 = always nothing.
     pub max_whitespace: i32,
-    /// Most expressions and rules; 0 = 1,000,000.
+    /// Most expressions and rules; 0 = 500,000.
     pub max_nodes: u64,
     /// Most states of automata, a step; 0 = 250,000.
     pub max_states: u64,
