@@ -15,8 +15,8 @@ namespace puna {
 
 // Bounds of one grammar: counts, never clocks, so that the same text compiles or fails alike on every machine.
 struct GrammarLimits {
-  uint64_t nodes = 500'000;    // of regular expressions and rules, made by compiling: some 30 MB
-  uint64_t states = 250'000;   // of automata and parser columns that one matcher's step, or a compile, may add
+  uint64_t nodes = 500'000;   // of regular expressions and rules, made by compiling: some 30 MB
+  uint64_t states = 250'000;  // of automata and parser columns that one matcher's step, or a compile, may add
   // Derivatives that compiling looks at to see whether an intersection or a negation matches anything.
   uint64_t searched = 20'000;
   uint64_t bytes = 64ull << 20;  // of the compiled form, and of the states that are kept
