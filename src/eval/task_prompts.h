@@ -35,6 +35,8 @@ class TaskPrompts {
  public:
   TaskPrompts(const Task& task, const Model& model, std::vector<std::string> items, std::vector<std::string> shots,
               const PromptOptions& options, const Watch& watch);
+  TaskPrompts(const Task&, const Model&, std::vector<std::string>, std::vector<std::string>, const PromptOptions&,
+              Watch&&) = delete;  // it is kept
   int64_t items() const noexcept { return int64_t(items_.size()); }
   // In ascending order: the examples of all items before are drawn as well.
   ItemPrompt prompt(int64_t item);

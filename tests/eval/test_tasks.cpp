@@ -183,7 +183,8 @@ TEST_CASE("prompts are those of lm-evaluation-harness, plain and few-shot", "[ev
   Task t = task_of(kChoice);
   t.num_fewshot = 2;
   t.description = "Answer {{'well'}}.\n\n";
-  TaskPrompts prompts(t, *austen(), questions(), questions(), {}, Watch());
+  const Watch nobody;
+  TaskPrompts prompts(t, *austen(), questions(), questions(), {}, nobody);
   PythonRandom random(1234);
   const std::vector<std::string> answers = {"Mr. Knightley", "In Bath", "never"},
                                  asked = {"Who danced?", "Where?", "When was it?"};
