@@ -24,7 +24,10 @@ static_assert(PUNA_SETTLED_BOOKED == int(Settled::booked) && PUNA_SETTLED_BOOKED
 }  // namespace
 
 puna_status puna_ledger_create(puna_ledger** ledger) {
-  return guard([&] { ads_output(ledger, "ledger") = new puna_ledger; });
+  return guard([&] {
+    puna_ledger*& out = ads_output(ledger, "ledger");  // first: the right side of an assignment is made before the left
+    out = new puna_ledger;
+  });
 }
 
 puna_status puna_ledger_add_account(puna_ledger* ledger, int64_t cap, int32_t* account) {
