@@ -81,7 +81,8 @@ def main():
                 case["now"] = now
             case.update(render(template, variables, now))
             out.append(case)
-    (HERE / "cases.json").write_text(json.dumps(out, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    lines = [json.dumps(case, ensure_ascii=False, separators=(",", ":")) for case in out]
+    (HERE / "cases.json").write_text("[\n" + ",\n".join(lines) + "\n]\n", encoding="utf-8")
     print(len(out), "cases,", sum("error" in c for c in out), "of them errors")
     return out
 
