@@ -181,10 +181,6 @@ bool is_of(const std::string& path, const std::string& value) {
          fs::equivalent(fs::absolute(path, e).parent_path(), value, e);
 }
 
-}  // namespace
-
-namespace {
-
 // A file that will be written, and the option that says so.
 struct OutputFile {
   const CLI::Option* option;

@@ -183,7 +183,6 @@ ChatRequest read_messages(const OrderedJson& body, const RequestLimits& limits, 
   turns.names.add("max_completion_tokens", "max_tokens");
   turns.names.add("parallel_tool_calls", "tool_choice.disable_parallel_tool_use");
   turns.names.add_ending(".image_url.url", ".source.data");
-  turns.names.add_ending(".function.arguments", ".input");
   turns.names.add_ending(".function.name", ".name");
   turns.names.add_ending(".function.parameters", ".input_schema");
   ChatRequest r = read_chat_text(chat.str(), limits, std::move(turns.names));

@@ -217,7 +217,6 @@ ResponsesRequest read_responses(const OrderedJson& body, const RequestLimits& li
   messages.names.add("tools", "tools");
   messages.names.add("max_completion_tokens", "max_output_tokens");
   messages.names.add_ending(".image_url.url", ".image_url");
-  messages.names.add_ending(".function.arguments", ".arguments");
   messages.names.add_ending(".function.name", ".name");
   messages.names.add_ending(".function.parameters", ".parameters");
   r.chat = read_chat_text(chat.str(), limits, std::move(messages.names));

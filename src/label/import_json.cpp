@@ -53,7 +53,7 @@ class JsonLines {
     Row r;
     io::each_member(object, to_.watch,
                     [&](const std::string& key, std::string_view value) { sort(place, r, key, value); });
-    if (r.nothing)
+    if (r.read == 0)
       place.refuse("there is nothing in it that is read: expected an item, data, a label or a truth%s",
                    near_of(object).c_str());
     if (!r.data.empty()) r.data += "}";
@@ -91,7 +91,7 @@ class JsonLines {
   };
 
   struct Row {
-    bool nothing = true;  // of it is read
+    int64_t read = 0;  // members
     std::string item, annotator, data;
     std::string_view label, truth, gold, labels, given_data, kind, time, seconds, score;
   };
@@ -114,8 +114,7 @@ class JsonLines {
     const ImportOptions& o = to_.options;
     unseen_.erase(key);
     const bool asked = std::find(o.data.begin(), o.data.end(), key) != o.data.end();
-    const bool nothing = r.nothing;
-    r.nothing = false;
+    ++r.read;
     if (is(key, o.item, kItemKeys)) {
       if (!r.item.empty()) twice(place, key, "the item: --item says which");
       r.item = name_in(place, key.c_str(), value);
@@ -144,7 +143,7 @@ class JsonLines {
     } else if (all_) {
       add_data(r, key, value);
     } else {
-      r.nothing = nothing;
+      --r.read;
       to_.not_read(key);
     }
   }

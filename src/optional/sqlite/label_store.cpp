@@ -365,11 +365,12 @@ class SqliteStore final : public LabelStore {
 
   void require_free(const Project& project) {
     PUNA_REQUIRE(project.wanted >= 1, "%jd labels an item are wanted, expected at least 1", project.wanted);
-    for (size_t i = 0; i < project.labels.size(); ++i)
-      if (std::find(project.labels.begin(), project.labels.begin() + std::ptrdiff_t(i), project.labels[i]) !=
-          project.labels.begin() + std::ptrdiff_t(i))
-        fail(Status::invalid_argument, "the label '%s' stands twice among the labels of project '%s'",
-             shown(project.labels[i]).c_str(), shown(project.name).c_str());
+    std::vector<std::string> sorted = project.labels;
+    std::sort(sorted.begin(), sorted.end());
+    const auto twice = std::adjacent_find(sorted.begin(), sorted.end());
+    if (twice != sorted.end())
+      fail(Status::invalid_argument, "the label '%s' stands twice among the labels of project '%s'",
+           shown(*twice).c_str(), shown(project.name).c_str());
     for (const Project& p : projects())
       if (p.name == project.name && p.id != project.id)
         fail(Status::invalid_argument, "there is a project '%s' already", shown(p.name).c_str());
