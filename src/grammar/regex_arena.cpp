@@ -116,7 +116,7 @@ Regex RegexBuilder::joined_repetitions(Regex a, Regex b) {
   const auto head = [this](Regex r) { return op(r) == Op::concat ? children(r)[0] : r; };
   const auto behind = [this](Regex r) { return op(r) == Op::concat ? children(r)[1] : empty(); };
   const Regex one = repeated(a);
-  if (one != repeated(head(b)) || (a == head(b) && op(a) == Op::bytes && set(a).count() == 1)) return nothing();
+  if (a == head(b) && op(a) == Op::bytes && set(a).count() == 1) return nothing();
   Bounds sum = times(a);
   while (b != empty() && one == repeated(head(b))) {
     const Bounds more = times(head(b));

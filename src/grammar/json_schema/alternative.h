@@ -31,7 +31,7 @@ class Place {
  public:
   Place below(uint32_t number) const {
     if (path_ && path_->size() >= kDeepest) return *this;
-    auto path = path_ ? std::make_shared<std::vector<uint32_t>>(*path_) : std::make_shared<std::vector<uint32_t>>();
+    auto path = std::make_shared<std::vector<uint32_t>>(path_ ? *path_ : std::vector<uint32_t>());
     path->push_back(number);
     Place place;
     place.path_ = std::move(path);
